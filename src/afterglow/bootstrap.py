@@ -1,0 +1,261 @@
+"""The only place that chooses adapters: what a node of this role is made of."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+import afterglow
+from afterglow.config import NodeRole, Settings
+from afterglow.features.accounts import routes as accounts_routes
+from afterglow.features.accounts import service as accounts
+from afterglow.features.accounts.service import AccountPorts, NodeFacts
+from afterglow.features.admin import routes as admin_routes
+from afterglow.features.admin.service import HealthPorts
+from afterglow.features.derivatives import routes as derivatives_routes
+from afterglow.features.derivatives.service import DerivativeCache, DerivePorts
+from afterglow.features.derivatives.tasks import Derive
+from afterglow.features.details import routes as details_routes
+from afterglow.features.details.service import SidecarPorts
+from afterglow.features.details.tasks import WriteSidecar
+from afterglow.features.downloads import routes as downloads_routes
+from afterglow.features.downloads.service import DownloadPorts
+from afterglow.features.ingest.service import IngestPorts
+from afterglow.features.ingest.tasks import ReadMetadata, SweepOriginals
+from afterglow.features.pipeline.rules import DERIVE, METADATA, SIDECAR, StepDefinition
+from afterglow.features.pipeline.tasks import PlanStale, StepWork, WakeDue
+from afterglow.features.timeline import routes as timeline_routes
+from afterglow.features.uploads import routes as uploads_routes
+from afterglow.features.uploads.service import UploadLimits, UploadPorts
+from afterglow.features.uploads.tasks import SweepUploads
+from afterglow.infra.crypto.keys import ServerKeys
+from afterglow.infra.db.database import Database, Subscriber, create_pool
+from afterglow.infra.db.embedded import EmbeddedPostgres
+from afterglow.infra.db.migrate import migrate as migrate_database
+from afterglow.infra.db.migrate import migration_state
+from afterglow.infra.imaging.port import Imaging
+from afterglow.infra.imaging.sandbox import Sandbox
+from afterglow.infra.queue.pgqueuer import PgQueuerConsumer, enqueue
+from afterglow.infra.queue.port import Consumer, ScheduledHandler
+from afterglow.infra.storage.local import LocalStore
+from afterglow.infra.storage.spool import Spool
+from afterglow.kernel.errors import UnavailableError
+from afterglow.kernel.events import Event
+
+HOME_STORE = "home"
+SIGNED_URLS = "signed-urls"
+
+# Who hears of which event, in the transaction in which it became true.
+SUBSCRIBERS: Mapping[type[Event], Sequence[Subscriber]] = {}
+
+
+class RoleNotSupportedError(UnavailableError):
+    """This version runs as `home` only; AFTERGLOW_ROLE=edge follows in a later one."""
+
+    code = "settings.role-not-supported"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrls:
+    """The database, as the app role and as the role that owns the tables."""
+
+    app: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The parts that every process of a node has."""
+
+    settings: Settings
+    database: Database
+    store: LocalStore
+    spool: Spool
+    cache: DerivativeCache
+    keys: ServerKeys
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What a worker process works with.
+
+    Attributes:
+        steps: What to do for each step of the pipeline.
+        schedules: What to do when, by name and cron expression.
+    """
+
+    consumer: Consumer
+    steps: Mapping[StepDefinition, StepWork]
+    schedules: Sequence[tuple[str, str, ScheduledHandler]]
+    at_start: Sequence[ScheduledHandler]
+
+
+def database_urls(settings: Settings) -> DatabaseUrls:
+    """Return where the database is: the embedded one's socket, or what the settings name.
+
+    Raises:
+        UnavailableError: The embedded server does not run.
+    """
+    if settings.embedded_database:
+        endpoint = EmbeddedPostgres(settings.data_dir).endpoint()
+        return DatabaseUrls(endpoint.dsn("afterglow_app"), endpoint.dsn("afterglow_owner"))
+    app = settings.database_url.get_secret_value()
+    return DatabaseUrls(app, settings.database_owner_url.get_secret_value() or app)
+
+
+def migrate(settings: Settings) -> None:
+    """Bring database and data folder to what this version needs: schema, stores, keys, identity; idempotent, blocks.
+
+    Raises:
+        RoleNotSupportedError: The role is `edge`.
+        UnavailableError: The database is away, or the originals' disk is not mounted.
+    """
+    if settings.role is not NodeRole.HOME:
+        raise RoleNotSupportedError
+    asyncio.run(_migrate(settings))
+
+
+async def _migrate(settings: Settings) -> None:
+    urls = database_urls(settings)
+    await migrate_database(urls.owner, urls.app)
+    async with open_node(settings, "migrate", max_connections=2) as node:
+        async with node.database.transaction([]) as tx:
+            is_in_use = await tx.fetch_value("SELECT store_in_use($1)", HOME_STORE)
+        # An absent disk looks just like a new folder: the store is only made while nothing was ever put into it.
+        if is_in_use:
+            await node.store.check()
+        else:
+            await node.store.initialise()
+        await node.spool.initialise()
+        await node.database.run([], lambda tx: accounts.ensure_server(tx, settings.data_dir))
+
+
+@contextlib.asynccontextmanager
+async def open_node(settings: Settings, name: str, *, max_connections: int) -> AsyncIterator[Node]:
+    """Open what every process of a node works with, and close it at the end.
+
+    Args:
+        settings: Of this node.
+        name: Of the process, as the database shows it.
+        max_connections: Most connections to the database.
+
+    Raises:
+        UnavailableError: The database is away.
+    """
+    data_dir = settings.data_dir
+    keys = await asyncio.to_thread(ServerKeys.load_or_create, data_dir / "secrets")
+    database = await Database.connect(
+        database_urls(settings).app,
+        enqueue=enqueue,
+        subscribers=SUBSCRIBERS,
+        max_connections=max_connections,
+        application_name=f"afterglow-{name}",
+    )
+    try:
+        yield Node(
+            settings=settings,
+            database=database,
+            store=LocalStore(HOME_STORE, data_dir / "originals"),
+            spool=Spool(data_dir / "spool"),
+            cache=DerivativeCache(data_dir / "derivatives"),
+            keys=keys,
+        )
+    finally:
+        await database.close()
+
+
+def ingest_ports(node: Node) -> IngestPorts:
+    """Return what the one door works with."""
+    return IngestPorts(node.database, node.store, node.spool)
+
+
+def upload_ports(node: Node) -> UploadPorts:
+    """Return what uploads work with."""
+    settings = node.settings
+    limits = UploadLimits(
+        max_bytes=settings.upload_max_bytes,
+        chunk_bytes=settings.upload_chunk_bytes,
+        ttl=timedelta(hours=settings.upload_ttl_hours),
+        reserve_bytes=settings.disk_reserve_bytes,
+        reserve_percent=settings.disk_reserve_percent,
+    )
+    return UploadPorts(ingest_ports(node), limits)
+
+
+async def http_parts(node: Node) -> list[object]:
+    """Return what the routes work with, for `infra.web.provide`."""
+    settings = node.settings
+    async with node.database.transaction([], read_only=True) as tx:
+        server = await accounts.get_server(tx)
+    account_ports = AccountPorts.build(
+        node=NodeFacts(role=settings.role.value, version=afterglow.__version__),
+        server_id=server.id,
+        keys=node.keys,
+        access_token_life=timedelta(minutes=settings.access_token_minutes),
+        session_life=timedelta(days=settings.session_days),
+        data_dir=settings.data_dir,
+    )
+
+    async def is_migrated() -> bool:
+        return (await migration_state(database_urls(settings).app)).up_to_date
+
+    return [
+        node.database,
+        account_ports,
+        upload_ports(node),
+        node.cache,
+        DownloadPorts(node.store, node.keys.secret_for(SIGNED_URLS)),
+        HealthPorts(node.database, node.store, node.spool, is_migrated),
+    ]
+
+
+def routers() -> list[APIRouter]:
+    """Return the routes of all features."""
+    return [
+        *accounts_routes.routers,
+        uploads_routes.router,
+        timeline_routes.router,
+        # Before the composed photo, whose paths are more general.
+        derivatives_routes.router,
+        downloads_routes.router,
+        details_routes.router,
+        admin_routes.router,
+    ]
+
+
+@contextlib.asynccontextmanager
+async def open_worker(node: Node) -> AsyncIterator[WorkerParts]:
+    """Open what a worker works with: its decoders and its end of the queue."""
+    settings = node.settings
+    imaging: Imaging = Sandbox(
+        children=settings.decoders, timeout_s=settings.decode_timeout_s, memory_bytes=settings.decode_memory_bytes
+    )
+    # One connection listens for wake-ups; the queue's own statements need the others.
+    pool = await create_pool(database_urls(settings).app, max_connections=4, application_name="afterglow-queue")
+    derive_ports = DerivePorts(node.database, node.store, imaging, node.cache, settings.max_pixels)
+    uploads = upload_ports(node)
+    wake_due = WakeDue(node.database)
+    plan_stale = PlanStale(node.database)
+    try:
+        yield WorkerParts(
+            consumer=PgQueuerConsumer(
+                pool, batch=settings.step_batch, poll_interval=timedelta(seconds=settings.poll_interval_s)
+            ),
+            steps={
+                METADATA: ReadMetadata(ingest_ports(node)),
+                DERIVE: Derive(derive_ports),
+                SIDECAR: WriteSidecar(SidecarPorts(node.database, settings.data_dir / "sidecars")),
+            },
+            schedules=[
+                ("plan-stale", "* * * * *", plan_stale),
+                ("sweep-uploads", "*/10 * * * *", SweepUploads(uploads)),
+                ("sweep-originals", "23 3 * * *", SweepOriginals(uploads.ingest)),
+            ],
+            at_start=[wake_due, plan_stale],
+        )
+    finally:
+        await imaging.close()
+        await pool.close()

@@ -1,0 +1,1 @@
+"""Processes: what the outside world starts."""

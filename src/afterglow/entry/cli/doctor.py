@@ -1,0 +1,204 @@
+"""`afterglow doctor`: looks at everything that the node on this machine needs, and changes nothing."""
+
+import asyncio
+import importlib
+import json
+import os
+import platform
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from afterglow.bootstrap import HOME_STORE, database_urls
+from afterglow.config import Settings, SettingsError, load_settings
+from afterglow.entry.supervise.greeting import Address, is_live
+from afterglow.infra.db.embedded import DatabaseNotRunningError
+from afterglow.infra.db.embedded.binaries import locate_wheel_folder
+from afterglow.infra.db.migrate import migration_state
+from afterglow.infra.storage.local import LocalStore
+from afterglow.infra.storage.room import disk_usage, require_room
+from afterglow.kernel.errors import AfterglowError
+from afterglow.kernel.units import GIB
+
+OLDEST_PYTHON: Final = (3, 11)
+PACKAGES: Final = (
+    "argon2",
+    "asyncpg",
+    "cv2",
+    "granian",
+    "numpy",
+    "pgqueuer",
+    "pyjpegli",
+    "pyvips",
+    "simplejpeg",
+    "tzfpy",
+)
+"""What has compiled code, or needs a library beside it: what a machine may refuse to load."""
+DATABASE_TIMEOUT_S: Final = 10
+OTHERS_BITS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+class State(StrEnum):
+    """What an examination found."""
+
+    FINE = "fine"
+    IDLE = "idle"
+    """Nothing is wrong, but it does not run, or is not made yet."""
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one part, and what to do about it."""
+
+    part: str
+    state: State
+    detail: str
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a person has to do something."""
+        return self.state is State.WRONG
+
+
+Found = tuple[State, str]
+
+
+def examine() -> list[Finding]:
+    """Return what was found of every part, in the order in which the parts need each other."""
+    findings = [look("python", find_python), look("packages", find_packages)]
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        return [*findings, Finding("settings", State.WRONG, error.message)]
+    findings.append(Finding("settings", State.FINE, "valid"))
+    return findings + [look(part, partial(find, settings)) for part, find in PARTS.items()]
+
+
+def look(part: str, find: Callable[[], Found]) -> Finding:
+    """Return what a look at one part found; a look that fails is a finding too."""
+    try:
+        state, detail = find()
+    except AfterglowError as error:
+        return Finding(part, State.WRONG, error.message)
+    except Exception as error:  # noqa: BLE001 (an examination goes on past whatever is wrong with one part)
+        return Finding(part, State.WRONG, f"{type(error).__name__}: {error}")
+    return Finding(part, state, detail)
+
+
+def find_python() -> Found:
+    """Look at the interpreter."""
+    version = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info < OLDEST_PYTHON:
+        return State.WRONG, f"{version}; 3.11 or newer is needed"
+    return State.FINE, version
+
+
+def find_packages() -> Found:
+    """Load every package that a machine may refuse."""
+    for name in PACKAGES:
+        try:
+            importlib.import_module(name)
+        except (ImportError, OSError) as error:
+            return State.WRONG, f"{name} cannot be loaded: {error}"
+    return State.FINE, f"{len(PACKAGES)} compiled packages load"
+
+
+def find_data_dir(settings: Settings) -> Found:
+    """Look at who may do what to the data folder."""
+    folder = settings.data_dir
+    if not folder.exists():
+        return State.IDLE, f"{folder} is made at the first start"
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return State.WRONG, f"{folder} belongs to another user; run as that user"
+    if open_to_others := _open_secrets(folder):
+        return State.WRONG, f"other users may read {open_to_others}: chmod go-rwx it"
+    return State.FINE, str(folder)
+
+
+def _open_secrets(folder: Path) -> Path | None:
+    """Return a secret that other users could read."""
+    secrets = folder / "secrets"
+    if not secrets.is_dir() or not stat.S_IMODE(secrets.stat().st_mode) & OTHERS_BITS:
+        return None  # nobody else gets into the folder
+    return next((file for file in secrets.iterdir() if stat.S_IMODE(file.stat().st_mode) & OTHERS_BITS), None)
+
+
+def find_space(settings: Settings) -> Found:
+    """Look at the room on the disk of the data folder, against the reserve that uploads leave alone."""
+    place = next(folder for folder in (settings.data_dir, *settings.data_dir.absolute().parents) if folder.exists())
+    usage = disk_usage(place)
+    require_room(usage, 0, settings.disk_reserve_bytes, settings.disk_reserve_percent)
+    return State.FINE, f"{usage.free_bytes / GIB:.1f} of {usage.total_bytes / GIB:.1f} GiB free"
+
+
+def find_originals(settings: Settings) -> Found:
+    """Look whether the disk of the originals is mounted: an empty folder in its place must not be filled."""
+    folder = settings.data_dir / "originals"
+    if not settings.data_dir.exists() or not (settings.data_dir / "spool").exists():
+        return State.IDLE, "made at the first start"
+    asyncio.run(LocalStore(HOME_STORE, folder).check())
+    return State.FINE, str(folder)
+
+
+def find_postgres(settings: Settings) -> Found:
+    """Look whether the embedded server's programs run on this machine."""
+    if not settings.embedded_database:
+        return State.IDLE, "not used: DATABASE_URL names a server"
+    program = locate_wheel_folder() / "bin" / "postgres"
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60).stdout
+    return State.FINE, said.strip()
+
+
+def find_database(settings: Settings) -> Found:
+    """Look whether the database answers, and has the schema of this version."""
+    try:
+        url = database_urls(settings).app
+    except DatabaseNotRunningError:
+        return State.IDLE, "does not run: afterglow up"
+    schema = asyncio.run(asyncio.wait_for(migration_state(url), DATABASE_TIMEOUT_S))
+    if not schema.up_to_date:
+        return State.WRONG, f"has schema {schema.current or 'none'}, this version needs {schema.head}: afterglow up"
+    return State.FINE, f"answers, schema {schema.head}"
+
+
+def find_http(settings: Settings) -> Found:
+    """Look whether the web server answers."""
+    address = Address(settings.host, settings.port, settings.public_url)
+    if asyncio.run(is_live(address)):
+        return State.FINE, f"answers at {address.url}"
+    return State.IDLE, f"does not answer at {address.url}: afterglow up"
+
+
+PARTS: Final[Mapping[str, Callable[[Settings], Found]]] = {
+    "data folder": find_data_dir,
+    "space": find_space,
+    "originals": find_originals,
+    "postgres": find_postgres,
+    "database": find_database,
+    "http": find_http,
+}
+
+
+def show(findings: list[Finding], *, as_json: bool) -> None:
+    """Print findings: a table for people, JSON lines for programs."""
+    if as_json:
+        for finding in findings:
+            sys.stdout.write(
+                json.dumps({"part": finding.part, "state": finding.state, "detail": finding.detail}) + "\n"
+            )
+        return
+    table = Table(box=None, show_header=False)
+    colours = {State.FINE: "green", State.IDLE: "yellow", State.WRONG: "bold red"}
+    for finding in findings:
+        table.add_row(finding.part, f"[{colours[finding.state]}]{finding.state}[/]", finding.detail, style="default")
+    Console(soft_wrap=True).print(table)

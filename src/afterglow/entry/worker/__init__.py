@@ -1,0 +1,1 @@
+"""The worker process: runs the steps of the pipeline."""

@@ -1,0 +1,1 @@
+"""Capabilities, one folder each; see docs/explanation/architecture.md for their order."""

@@ -1,0 +1,1 @@
+"""Administration: health of the parts."""

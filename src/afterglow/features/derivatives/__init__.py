@@ -1,0 +1,1 @@
+"""Thumbnails and previews: made from one decode, served, and disposable."""

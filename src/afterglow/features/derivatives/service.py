@@ -1,0 +1,179 @@
+"""Use cases of derivatives: make them, and find them."""
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from afterglow.features.derivatives.errors import (
+    DerivativeEvictedError,
+    DerivativeNotReadyError,
+    NoDerivativeError,
+    UnknownSizeError,
+)
+from afterglow.features.derivatives.rules import PREVIEW, THUMBNAIL_SIZES, folder_of
+from afterglow.features.photos import service as photos
+from afterglow.features.photos.models import Derived, Photo, PhotoStatus
+from afterglow.features.pipeline import service as pipeline
+from afterglow.features.pipeline.rules import DERIVE, FORMAT_UNSUPPORTED, SIDECAR
+from afterglow.features.pipeline.service import Completion
+from afterglow.features.steps import service as steps
+from afterglow.features.steps.models import UNFINISHED, Run, StepState
+from afterglow.infra.db.database import Database, Tx
+from afterglow.infra.imaging.errors import UnsupportedFormatError
+from afterglow.infra.imaging.port import DeriveRequest, DeriveResult, Imaging
+from afterglow.infra.storage.port import ObjectStore, original_key
+from afterglow.kernel.errors import UnavailableError
+from afterglow.kernel.ids import PhotoId, UserId
+from afterglow.kernel.principal import Principal
+
+
+class OriginalAwayError(UnavailableError):
+    """The original can't be reached now."""
+
+    code = "original.away"
+
+
+@dataclass(frozen=True, slots=True)
+class DerivativeCache:
+    """Where derivatives lie; the whole folder may be deleted at any time."""
+
+    root: Path
+
+    def folder(self, owner_id: UserId, photo_id: PhotoId, version: int) -> Path:
+        """Return the folder of a photo's derivatives."""
+        return self.root / folder_of(owner_id, photo_id, version)
+
+
+@dataclass(frozen=True, slots=True)
+class DerivePorts:
+    """What making derivatives needs of the outside."""
+
+    database: Database
+    store: ObjectStore
+    imaging: Imaging
+    cache: DerivativeCache
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDerivative:
+    """A derivative that lies on the disk."""
+
+    path: Path
+    version: int
+    name: str
+
+
+async def derive(ports: DerivePorts, run: Run) -> Completion:
+    """Make all derivatives of a photo from one decode; idempotent.
+
+    Raises:
+        PhotoNotFoundError: The photo was deleted meanwhile.
+        OriginalAwayError: Its original can't be reached now.
+        UndecodableError: Nothing of the picture can be read.
+        TooManyPixelsError: It is larger than the bound.
+        DecoderDiedError, DecoderTimeoutError: The decoder broke on it.
+    """
+    async with ports.database.transaction([run.owner_id], read_only=True) as tx:
+        photo = await photos.get_owned_photo(tx, run.owner_id, run.photo_id)
+    source = await _local_original(ports.store, photo)
+    folder = ports.cache.folder(run.owner_id, run.photo_id, run.version)
+    try:
+        result = await ports.imaging.derive(DeriveRequest(source, photo.mime, folder, ports.max_pixels))
+    except UnsupportedFormatError:
+        return Completion(skipped_because=FORMAT_UNSUPPORTED)
+    await asyncio.to_thread(_remove_older, folder)
+    derived = _derived(result, run.version)
+
+    async def apply(tx: Tx, status: PhotoStatus) -> None:
+        await photos.keep_derived(tx, run.owner_id, run.photo_id, derived, status)
+
+    return Completion(apply, wakes=(SIDECAR,))
+
+
+async def find_thumbnail(
+    tx: Tx, principal: Principal, cache: DerivativeCache, photo_id: PhotoId, size: int
+) -> FoundDerivative:
+    """Return a photo's thumbnail.
+
+    Raises:
+        UnknownSizeError: There is no such size.
+        PhotoNotFoundError: No such photo, or none that the principal may see.
+        DerivativeNotReadyError: It is still being made.
+        DerivativeEvictedError: It was made and is gone; the caller has it made again by `ensure_derivatives`.
+        NoDerivativeError: There will be none.
+    """
+    if size not in THUMBNAIL_SIZES:
+        raise UnknownSizeError(sizes=sorted(THUMBNAIL_SIZES))
+    return await _find(tx, principal, cache, photo_id, str(size))
+
+
+async def find_preview(tx: Tx, principal: Principal, cache: DerivativeCache, photo_id: PhotoId) -> FoundDerivative:
+    """Return a photo's preview.
+
+    Raises:
+        PhotoNotFoundError: No such photo, or none that the principal may see.
+        DerivativeNotReadyError: It is still being made.
+        DerivativeEvictedError: It was made and is gone; the caller has it made again by `ensure_derivatives`.
+        NoDerivativeError: There will be none.
+    """
+    return await _find(tx, principal, cache, photo_id, PREVIEW)
+
+
+async def _find(tx: Tx, principal: Principal, cache: DerivativeCache, photo_id: PhotoId, name: str) -> FoundDerivative:
+    photo = await photos.get_photo(tx, principal, photo_id)
+    if photo.derive_version == 0:
+        await _explain_absence(tx, photo)
+    folder = cache.folder(photo.owner_id, photo.id, photo.derive_version)
+    path = await asyncio.to_thread(_existing, folder, name)
+    if path is None:
+        raise DerivativeEvictedError
+    return FoundDerivative(path, photo.derive_version, name)
+
+
+async def ensure_derivatives(tx: Tx, principal: Principal, photo_id: PhotoId) -> None:
+    """Have a photo's derivatives made again if that is not under way already."""
+    photo = await photos.get_photo(tx, principal, photo_id)
+    known = await steps.list_steps(tx, photo.owner_id, [photo.id])
+    if any(step.name == DERIVE.name and step.state is StepState.DONE for step in known):
+        await pipeline.wake_step(tx, photo.owner_id, photo.id, DERIVE)
+
+
+async def _explain_absence(tx: Tx, photo: Photo) -> None:
+    """Raise what a photo without derivatives means."""
+    for step in await steps.list_steps(tx, photo.owner_id, [photo.id]):
+        if step.name == DERIVE.name and step.state not in UNFINISHED:
+            raise NoDerivativeError(reason=step.reason or step.error_code)
+    raise DerivativeNotReadyError
+
+
+async def _local_original(store: ObjectStore, photo: Photo) -> Path:
+    await store.check()
+    path = store.local_path(original_key(photo.checksum)) if photo.checksum else None
+    if path is None or not await asyncio.to_thread(path.exists):
+        raise OriginalAwayError
+    return path
+
+
+def _derived(result: DeriveResult, version: int) -> Derived:
+    return Derived(
+        width=result.width,
+        height=result.height,
+        placeholder=result.placeholder,
+        perceptual_hash=result.perceptual_hash,
+        damaged=result.damaged,
+        version=version,
+    )
+
+
+def _existing(folder: Path, name: str) -> Path | None:
+    """Return the derivative of this name; a lossless one is a PNG."""
+    return next((path for suffix in (".jpg", ".png") if (path := folder / f"{name}{suffix}").exists()), None)
+
+
+def _remove_older(folder: Path) -> None:
+    """Remove the photo's derivatives of other versions."""
+    for sibling in folder.parent.iterdir():
+        if sibling != folder:
+            shutil.rmtree(sibling, ignore_errors=True)

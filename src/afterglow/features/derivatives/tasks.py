@@ -1,0 +1,17 @@
+"""Jobs of derivatives: the derive step."""
+
+from afterglow.features.derivatives import service
+from afterglow.features.derivatives.service import DerivePorts
+from afterglow.features.pipeline.service import Completion
+from afterglow.features.steps.models import Run
+
+
+class Derive:
+    """The `derive` step: preview, thumbnails, placeholder and perceptual hash from one decode."""
+
+    def __init__(self, ports: DerivePorts) -> None:
+        self._ports = ports
+
+    async def __call__(self, run: Run) -> Completion:
+        """Run the step for one photo."""
+        return await service.derive(self._ports, run)

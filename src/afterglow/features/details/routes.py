@@ -1,0 +1,63 @@
+"""HTTP of the composed photo."""
+
+import json
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from afterglow.features.details import service
+from afterglow.features.details.schemas import MetadataOut, PhotoOut
+from afterglow.features.photos.models import PhotoFilter, PhotoStatus
+from afterglow.infra.web.auth import CurrentPrincipal
+from afterglow.infra.web.schemas import PageOut
+from afterglow.infra.web.tx import ReadTx, TransactionalRoute, WriteTx
+from afterglow.kernel.ids import PhotoId
+from afterglow.kernel.pages import DEFAULT_LIMIT, MAX_LIMIT
+
+router = APIRouter(prefix="/api/photos", tags=["photos"], route_class=TransactionalRoute)
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+
+
+@router.get("")
+async def list_photos(
+    tx: ReadTx,
+    principal: CurrentPrincipal,
+    cursor: str | None = None,
+    limit: Limit = DEFAULT_LIMIT,
+    status: PhotoStatus | None = None,
+    favorite: bool | None = None,
+    archived: bool = False,
+    kind: Annotated[str | None, Query(pattern="^(photo|video)$")] = None,
+    taken_from: Annotated[datetime | None, Query(alias="from", description="wall clock, first moment")] = None,
+    taken_to: Annotated[datetime | None, Query(alias="to", description="wall clock, first moment after")] = None,
+) -> PageOut[PhotoOut]:
+    """List photos, newest first by wall clock; pages stay stable while photos arrive."""
+    which = PhotoFilter(status, favorite, archived, kind, _wall_clock(taken_from), _wall_clock(taken_to))
+    page = await service.list_details(tx, principal, which, cursor, limit)
+    return PageOut(items=[PhotoOut.of(details) for details in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/{photo_id}")
+async def get_photo(photo_id: UUID, tx: ReadTx, principal: CurrentPrincipal) -> PhotoOut:
+    """Give everything that is known of a photo, with its steps."""
+    return PhotoOut.of(await service.get_details(tx, principal, PhotoId(photo_id)))
+
+
+@router.get("/{photo_id}/metadata")
+async def get_metadata(photo_id: UUID, tx: ReadTx, principal: CurrentPrincipal) -> MetadataOut:
+    """Give the whole raw tag set of a photo's file."""
+    tags, notes = await service.get_raw_tags(tx, principal, PhotoId(photo_id))
+    return MetadataOut(exif=json.loads(tags), notes=notes)
+
+
+@router.post("/{photo_id}/steps/{step}/retry")
+async def retry_step(photo_id: UUID, step: str, tx: WriteTx, principal: CurrentPrincipal) -> PhotoOut:
+    """Try a failed step again."""
+    return PhotoOut.of(await service.retry_step(tx, principal, PhotoId(photo_id), step))
+
+
+def _wall_clock(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=None) if moment else None

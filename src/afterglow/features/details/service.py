@@ -1,0 +1,174 @@
+"""Use cases of the composed photo."""
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from afterglow.features.access.rules import Action
+from afterglow.features.details.models import PhotoDetails
+from afterglow.features.details.rules import SIDECAR_FORMAT, iso, sidecar_path, without_nothing
+from afterglow.features.ingest.models import Receipt, ReceiptState
+from afterglow.features.photos import service as photos
+from afterglow.features.photos.models import Photo, PhotoFilter
+from afterglow.features.pipeline import service as pipeline
+from afterglow.features.pipeline.rules import is_processing
+from afterglow.features.pipeline.service import Completion
+from afterglow.features.steps import service as steps
+from afterglow.features.steps.models import Run, Step
+from afterglow.infra.db.database import Database, Tx
+from afterglow.kernel.errors import UnavailableError
+from afterglow.kernel.ids import PhotoId
+from afterglow.kernel.pages import Page
+from afterglow.kernel.principal import Principal
+
+
+class SidecarUnwritableError(UnavailableError):
+    """The disk does not take the sidecar now."""
+
+    code = "sidecar.unwritable"
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarPorts:
+    """What writing sidecars needs of the outside: the folder `sidecars/`."""
+
+    database: Database
+    root: Path
+
+
+async def get_details(tx: Tx, principal: Principal, photo_id: PhotoId) -> PhotoDetails:
+    """Return everything that is known of a photo.
+
+    Raises:
+        PhotoNotFoundError: No such photo, or none that the principal may see.
+    """
+    photo = await photos.get_photo(tx, principal, photo_id)
+    return _compose(photo, await steps.list_steps(tx, photo.owner_id, [photo.id]))
+
+
+async def list_details(
+    tx: Tx, principal: Principal, which: PhotoFilter, cursor: str | None, limit: int
+) -> Page[PhotoDetails]:
+    """Return a page of the principal's photos, newest first.
+
+    Raises:
+        BadCursorError: The cursor was not made by this list.
+    """
+    page = await photos.list_photos(tx, principal, which, cursor, limit)
+    by_photo: dict[PhotoId, list[Step]] = {photo.id: [] for photo in page.items}
+    for step in await steps.list_steps(tx, principal.user_id, list(by_photo)):
+        by_photo[step.photo_id].append(step)
+    return Page([_compose(photo, by_photo[photo.id]) for photo in page.items], page.next_cursor)
+
+
+async def get_raw_tags(tx: Tx, principal: Principal, photo_id: PhotoId) -> tuple[str, list[str]]:
+    """Return the whole raw tag set as JSON text, and what was dropped from it.
+
+    Raises:
+        PhotoNotFoundError: No such photo, or none that the principal may see.
+    """
+    photo = await photos.get_photo(tx, principal, photo_id)
+    return await photos.find_raw_tags(tx, photo.owner_id, photo.id) or ("{}", [])
+
+
+async def retry_step(tx: Tx, principal: Principal, photo_id: PhotoId, step: str) -> PhotoDetails:
+    """Try a failed step again.
+
+    Raises:
+        PhotoNotFoundError: No such photo, or none that the principal may see.
+        StepNotFoundError: The photo has no such step.
+        StepNotRetryableError: It has not failed.
+    """
+    photo = await photos.get_photo(tx, principal, photo_id, Action.CHANGE)
+    await pipeline.retry_step(tx, photo.owner_id, photo.id, step)
+    return await get_details(tx, principal, photo_id)
+
+
+async def write_sidecar(ports: SidecarPorts, run: Run) -> Completion:
+    """Write what is known of a photo beside its original, readable without Afterglow; idempotent.
+
+    Raises:
+        SidecarUnwritableError: The disk does not take it.
+    """
+    async with ports.database.transaction([run.owner_id], read_only=True) as tx:
+        photo = await photos.get_owned_photo(tx, run.owner_id, run.photo_id)
+    if photo.checksum is None:
+        return Completion(skipped_because="original.not-hashed")
+    content = json.dumps(sidecar_of(photo), ensure_ascii=False, indent=1, sort_keys=True).encode()
+    path = ports.root / sidecar_path(photo.owner_id, photo.checksum)
+    try:
+        await asyncio.to_thread(_replace_durably, path, content)
+    except OSError as error:
+        raise SidecarUnwritableError(f"{error.strerror} ({path.name})") from error
+    return Completion()
+
+
+def sidecar_of(photo: Photo) -> dict[str, Any]:
+    """Return the sidecar's content: enough to make the photo's row anew from its original."""
+    camera, position = photo.camera, photo.position
+    return without_nothing(
+        {
+            "format": SIDECAR_FORMAT,
+            "photoId": str(photo.id),
+            "ownerId": str(photo.owner_id),
+            "checksum": str(photo.checksum),
+            "size": photo.size_bytes,
+            "filename": photo.filename,
+            "mime": photo.mime,
+            "kind": photo.kind,
+            "width": photo.width,
+            "height": photo.height,
+            "takenLocal": iso(photo.taken.local),
+            "takenAt": iso(photo.taken.at),
+            "offsetMinutes": photo.taken.offset_minutes,
+            "takenSource": photo.taken.source,
+            "position": position
+            and without_nothing(
+                {
+                    "latitude": position.latitude,
+                    "longitude": position.longitude,
+                    "altitude": position.altitude_m,
+                }
+            ),
+            "camera": without_nothing({"make": camera.make, "model": camera.model, "lens": camera.lens}),
+            "favorite": photo.favorite or None,
+            "archived": photo.archived or None,
+            "sensitive": photo.sensitive or None,
+            "category": photo.category,
+            "rating": photo.rating,
+            "description": photo.description,
+            "tags": list(photo.tags),
+            "organizationStatus": photo.organization_status,
+            "organizedAt": iso(photo.organized_at),
+            "deletedAt": iso(photo.deleted_at),
+            "createdAt": iso(photo.created_at),
+        }
+    )
+
+
+def _compose(photo: Photo, of_photo: Sequence[Step]) -> PhotoDetails:
+    if photo.stored_at:
+        receipt = Receipt(ReceiptState.STORED, photo.stored_at)
+    else:
+        receipt = Receipt(ReceiptState.RECEIVED, photo.created_at)
+    return PhotoDetails(photo, of_photo, is_processing(of_photo), receipt)
+
+
+def _replace_durably(path: Path, content: bytes) -> None:
+    """Put a file in place whole, old or new, whatever happens: a sidecar is what a lost database is made anew from."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    part = path.with_suffix(".json.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

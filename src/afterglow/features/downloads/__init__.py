@@ -1,0 +1,1 @@
+"""Originals leave here, on an explicit download only."""

@@ -1,0 +1,21 @@
+"""What ingest refuses. Whatever it refuses, it leaves nothing behind."""
+
+from afterglow.kernel.errors import CorruptError, InvalidError, UnsupportedTypeError
+
+
+class UnsupportedFileTypeError(UnsupportedTypeError):
+    """This is not a photo or video of a kind that Afterglow takes."""
+
+    code = "ingest.unsupported-type"
+
+
+class EmptyFileError(InvalidError):
+    """The file is empty."""
+
+    code = "ingest.empty-file"
+
+
+class ChecksumMismatchError(CorruptError):
+    """The bytes that arrived are not the bytes that were announced; nothing was kept."""
+
+    code = "upload.checksum-mismatch"

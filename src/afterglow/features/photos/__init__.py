@@ -1,0 +1,1 @@
+"""Photos: their rows, files and sources."""

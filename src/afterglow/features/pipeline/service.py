@@ -1,0 +1,155 @@
+"""Use cases of the pipeline: plan a photo, run its steps, and let its status follow."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from afterglow.features.photos import service as photos
+from afterglow.features.photos.models import PhotoStatus
+from afterglow.features.pipeline import repository
+from afterglow.features.pipeline.rules import (
+    BACKFILL_PRIORITY,
+    DEFINITIONS,
+    PhotoFacts,
+    StepDefinition,
+    StepKind,
+    plan,
+    plan_again,
+    status_of,
+)
+from afterglow.features.steps import service as steps
+from afterglow.features.steps.models import Run
+from afterglow.infra.db.database import Tx
+from afterglow.infra.queue.port import Job
+from afterglow.kernel.errors import AfterglowError
+from afterglow.kernel.ids import PhotoId, UserId
+
+
+class DiedRepeatedlyError(AfterglowError):
+    """The worker died each time it tried this."""
+
+    code = "step.died-repeatedly"
+
+
+Apply = Callable[[Tx, PhotoStatus], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The good end of a run, to be committed with it.
+
+    Attributes:
+        apply: Writes the result. It is handed the status that follows from this end and sets it with the result; None
+            when there is nothing but the status to write.
+        skipped_because: Why the step did nothing, when it did nothing.
+        wakes: Steps whose input this result is.
+    """
+
+    apply: Apply | None = None
+    skipped_because: str | None = None
+    wakes: tuple[StepDefinition, ...] = ()
+
+
+async def plan_photo(tx: Tx, owner_id: UserId, photo_id: PhotoId, facts: PhotoFacts) -> PhotoStatus:
+    """Plan a new photo's steps, wake them at the commit, and return the photo's status."""
+    await steps.plan_steps(tx, owner_id, photo_id, plan(facts))
+    return await _settle(tx, owner_id, photo_id, PhotoStatus.INGESTED)
+
+
+async def wake_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, definition: StepDefinition) -> None:
+    """Have a step run (again), because its input changed; many wakes before it runs cost one run."""
+    await steps.plan_steps(tx, owner_id, photo_id, [plan_again(definition)])
+
+
+async def start_runs(
+    tx: Tx, definition: StepDefinition, photo_ids: Sequence[PhotoId], worker: str, lease: timedelta
+) -> list[Run]:
+    """Start the step where it is due; a step that it takes to show a photo shows it as PROCESSING."""
+    runs = await steps.start_runs(tx, definition.name, photo_ids, worker, lease)
+    if definition.kind is not StepKind.DERIVE:
+        return runs
+    for owner_id in sorted({run.owner_id for run in runs}):
+        await tx.see_owners([owner_id])
+        for run in sorted((run for run in runs if run.owner_id == owner_id), key=lambda run: run.photo_id):
+            current = await photos.lock_status(tx, owner_id, run.photo_id)
+            await _settle(tx, owner_id, run.photo_id, current)
+    return runs
+
+
+async def complete_run(tx: Tx, run: Run, completion: Completion) -> None:
+    """Commit the good end of a run: its result, the step, the photo's status, and the steps it wakes.
+
+    Raises:
+        RunLostError: Another run has taken over; nothing of this one is kept.
+        PhotoNotFoundError: The photo was deleted meanwhile.
+    """
+    current = await photos.lock_status(tx, run.owner_id, run.photo_id)
+    await steps.finish(tx, run, skipped_because=completion.skipped_because)
+    for definition in completion.wakes:
+        await wake_step(tx, run.owner_id, run.photo_id, definition)
+    status = status_of(await steps.list_steps(tx, run.owner_id, [run.photo_id]))
+    if completion.apply:
+        await completion.apply(tx, status)
+    elif status is not current:
+        await photos.set_status(tx, run.owner_id, run.photo_id, status)
+
+
+async def fail_run(tx: Tx, run: Run, error: BaseException, max_attempts: int) -> None:
+    """Commit the bad end of a run: when to try again, or the photo's FAILED.
+
+    Raises:
+        RunLostError: Another run has taken over.
+        PhotoNotFoundError: The photo was deleted meanwhile.
+    """
+    current = await photos.lock_status(tx, run.owner_id, run.photo_id)
+    await steps.fail(tx, run, error, max_attempts)
+    await _settle(tx, run.owner_id, run.photo_id, current)
+
+
+async def retry_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str) -> None:
+    """Try a failed step again; the photo's status follows.
+
+    Raises:
+        PhotoNotFoundError: The owner has no such photo.
+        StepNotFoundError: The photo has no such step.
+        StepNotRetryableError: It has not failed.
+    """
+    current = await photos.lock_status(tx, owner_id, photo_id)
+    await steps.retry(tx, owner_id, photo_id, step)
+    await _settle(tx, owner_id, photo_id, current)
+
+
+async def wake_due(tx: Tx, limit: int) -> int:
+    """Wake due steps whose wake-up was lost, and runs whose lease has passed; return how many.
+
+    A bounded window for each step: what is beyond comes with the next call.
+    """
+    count = 0
+    for name in DEFINITIONS:
+        for due in await steps.list_due(tx, name, limit):
+            tx.defer(Job(task=name, photo_id=due.photo_id, priority=due.priority))
+            count += 1
+    return count
+
+
+async def plan_stale(tx: Tx, limit: int) -> int:
+    """Plan anew a bounded number of steps whose version has been overtaken; return how many.
+
+    They wait behind new photos.
+    """
+    count = 0
+    for definition in DEFINITIONS.values():
+        for owner_id, photo_id in await repository.list_stale(tx, definition.name, definition.version, limit):
+            await tx.see_owners([owner_id])
+            current = await photos.lock_status(tx, owner_id, photo_id)
+            await steps.plan_steps(tx, owner_id, photo_id, [plan_again(definition, BACKFILL_PRIORITY)])
+            await _settle(tx, owner_id, photo_id, current)
+            count += 1
+    return count
+
+
+async def _settle(tx: Tx, owner_id: UserId, photo_id: PhotoId, current: PhotoStatus) -> PhotoStatus:
+    status = status_of(await steps.list_steps(tx, owner_id, [photo_id]))
+    if status is not current:
+        await photos.set_status(tx, owner_id, photo_id, status)
+    return status

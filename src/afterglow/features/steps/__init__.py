@@ -1,0 +1,1 @@
+"""State, attempts and leases of steps: start, heartbeat, finish."""

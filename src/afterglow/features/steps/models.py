@@ -1,0 +1,70 @@
+"""Rows of steps."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from afterglow.kernel.ids import PhotoId, RunId, UserId
+
+
+class StepState(StrEnum):
+    """Where a step stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+UNFINISHED = frozenset({StepState.WAITING, StepState.RUNNING})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of the pipeline for one photo."""
+
+    photo_id: PhotoId
+    name: str
+    version: int
+    algorithm: str
+    state: StepState
+    reason: str | None
+    attempts: int
+    next_try_at: datetime | None
+    error: str | None
+    error_code: str | None
+    run_id: RunId | None
+    worker: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A step to be planned: in the state it starts in."""
+
+    name: str
+    version: int
+    algorithm: str
+    state: StepState
+    reason: str | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A started run of a step; whoever holds it may finish the step while its lease holds."""
+
+    run_id: RunId
+    photo_id: PhotoId
+    owner_id: UserId
+    step: str
+    version: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A step that should be woken."""
+
+    photo_id: PhotoId
+    priority: int

@@ -1,0 +1,67 @@
+"""What follows from an error: another try and when, or the end. Pure."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from afterglow.kernel.errors import AfterglowError, CorruptError, InvalidError, LimitReachedError, UnavailableError
+
+# Exponential back-off with full jitter: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog (2015).
+BACKOFF_BASE = timedelta(seconds=5)
+BACKOFF_CAP = timedelta(hours=1)
+UNAVAILABLE_CAP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Run the step again after a while.
+
+    Attributes:
+        delay: Not before this much from now.
+        counts: Whether this try counts towards the maximum.
+    """
+
+    delay: timedelta
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The step has failed until a person or a new version asks for it again."""
+
+
+Verdict = TryAgain | GiveUp
+
+
+def judge(error: BaseException, attempts: int, max_attempts: int, jitter: float) -> Verdict:
+    """Return what follows from the error of a run.
+
+    Bytes proven bad (`CorruptError`, `InvalidError`, `LimitReachedError`) are never tried again; a part that is away
+    (`UnavailableError`) is waited for without counting; anything else gets `max_attempts` runs.
+
+    Args:
+        error: What ended the run.
+        attempts: Runs so far, this one included.
+        max_attempts: Runs allowed for errors that are not classified.
+        jitter: Random share of the back-off (0-1).
+    """
+    if isinstance(error, UnavailableError):
+        return TryAgain(backoff(attempts, UNAVAILABLE_CAP, jitter), counts=False)
+    if isinstance(error, CorruptError | InvalidError | LimitReachedError) or attempts >= max_attempts:
+        return GiveUp()
+    return TryAgain(backoff(attempts, BACKOFF_CAP, jitter), counts=True)
+
+
+def backoff(attempts: int, cap: timedelta, jitter: float) -> timedelta:
+    """Return the wait before the next run: doubled for each attempt, capped, and then a random share of it.
+
+    At least half of it is kept, so that a broken part is not asked in a tight loop.
+    """
+    whole: timedelta = min(BACKOFF_BASE * (1 << min(max(attempts - 1, 0), 20)), cap)
+    return whole * (0.5 + 0.5 * jitter)
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Return the stable code and the one-line text under which an error is shown."""
+    if isinstance(error, AfterglowError):
+        return error.code, error.message[:500]
+    return "internal", f"{type(error).__name__}: {error}".replace("\0", "")[:500]

@@ -1,0 +1,94 @@
+"""Use cases of steps: plan, start, keep alive, finish, find what is due."""
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+
+from afterglow.features.steps import repository
+from afterglow.features.steps.errors import RunLostError, StepNotFoundError, StepNotRetryableError
+from afterglow.features.steps.models import Due, NewStep, Run, Step, StepState
+from afterglow.features.steps.rules import TryAgain, Verdict, describe, judge
+from afterglow.infra.db.database import Tx
+from afterglow.infra.queue.port import Job
+from afterglow.kernel.ids import PhotoId, RunId, UserId
+
+
+async def list_steps(tx: Tx, owner_id: UserId, photo_ids: Sequence[PhotoId]) -> list[Step]:
+    """Return all steps of these photos of one owner."""
+    return await repository.list_steps(tx, owner_id, photo_ids)
+
+
+async def plan_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Sequence[NewStep]) -> None:
+    """Record steps and wake the waiting ones at the commit; a step that runs now will run again."""
+    if not steps:
+        return
+    await repository.insert_steps(tx, owner_id, photo_id, steps)
+    for step in steps:
+        if step.state is StepState.WAITING:
+            tx.defer(Job(task=step.name, photo_id=photo_id, priority=step.priority))
+
+
+async def start_runs(tx: Tx, step: str, photo_ids: Sequence[PhotoId], worker: str, lease: timedelta) -> list[Run]:
+    """Start the step where it is due, each under a fresh run id; the start counts as an attempt.
+
+    Of several workers that try, one gets the run.
+    """
+    return await repository.claim_steps(tx, step, photo_ids, worker, lease)
+
+
+async def renew_leases(tx: Tx, run_ids: Sequence[RunId], lease: timedelta) -> set[RunId]:
+    """Keep runs alive; return the ones that are still their holder's."""
+    return await repository.renew_leases(tx, run_ids, lease)
+
+
+async def finish(tx: Tx, run: Run, *, skipped_because: str | None = None) -> None:
+    """End a run well, as done or as skipped for a reason.
+
+    Raises:
+        RunLostError: The lease has passed to another run; the transaction must not commit.
+    """
+    state = StepState.SKIPPED if skipped_because else StepState.DONE
+    if not await repository.finish_run(tx, run, state, skipped_because):
+        raise RunLostError
+
+
+async def fail(tx: Tx, run: Run, error: BaseException, max_attempts: int) -> Verdict:
+    """End a run badly and return what follows; a next try is left to the reconciler and its wake-up.
+
+    Raises:
+        RunLostError: The lease has passed to another run; the transaction must not commit.
+    """
+    verdict = judge(error, run.attempts, max_attempts, random.random())  # noqa: S311 - jitter, not a secret
+    code, text = describe(error)
+    again = verdict if isinstance(verdict, TryAgain) else None
+    held = await repository.fail_run(
+        tx,
+        run,
+        code=code,
+        error=text,
+        next_try_at=tx.now + again.delay if again else None,
+        counts=again.counts if again else True,
+    )
+    if not held:
+        raise RunLostError
+    return verdict
+
+
+async def retry(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str) -> None:
+    """Try a failed step again, at a person's wish.
+
+    Raises:
+        StepNotFoundError: The photo has no such step.
+        StepNotRetryableError: It has not failed.
+    """
+    known = await repository.list_steps(tx, owner_id, [photo_id])
+    if step not in {entry.name for entry in known}:
+        raise StepNotFoundError(step=step)
+    if not await repository.retry_step(tx, owner_id, photo_id, step):
+        raise StepNotRetryableError(step=step)
+    tx.defer(Job(task=step, photo_id=photo_id))
+
+
+async def list_due(tx: Tx, step: str, limit: int) -> list[Due]:
+    """Return, in the order of service, photos whose step should be woken."""
+    return await repository.list_due(tx, step, limit)

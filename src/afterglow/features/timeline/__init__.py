@@ -1,0 +1,1 @@
+"""The timeline: months with counts, and the columns of one month."""

@@ -1,0 +1,1 @@
+"""Ways in over HTTP: one plain form, and upload sessions that resume."""

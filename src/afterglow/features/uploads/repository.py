@@ -1,0 +1,104 @@
+"""SQL of uploads."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from afterglow.features.uploads.models import SessionState, UploadRequest, UploadSession
+from afterglow.infra.db.database import Record, Tx
+from afterglow.kernel.checksums import Checksum
+from afterglow.kernel.ids import PhotoId, UploadId, UserId
+
+_COLUMNS = (
+    "id, owner_id, filename, size_bytes, checksum, modified_at, device_id, offset_bytes, state, photo_id, expires_at"
+)
+
+
+async def insert_session(
+    tx: Tx, upload_id: UploadId, owner_id: UserId, request: UploadRequest, expires_at: datetime
+) -> None:
+    """Open a session at offset 0."""
+    await tx.execute(
+        """
+        INSERT INTO upload_sessions
+            (id, owner_id, filename, size_bytes, checksum, modified_at, device_id, state, created_at, updated_at,
+             expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $8, $9)
+        """,
+        upload_id,
+        owner_id,
+        request.filename,
+        request.size_bytes,
+        request.checksum,
+        request.modified_at,
+        request.device_id,
+        tx.now,
+        expires_at,
+    )
+
+
+async def find_session(tx: Tx, owner_id: UserId, upload_id: UploadId) -> UploadSession | None:
+    """Return the owner's session."""
+    row = await tx.fetch_row(
+        f"SELECT {_COLUMNS} FROM upload_sessions WHERE id = $1 AND owner_id = $2", upload_id, owner_id
+    )
+    return _session(row) if row else None
+
+
+async def update_offset(tx: Tx, owner_id: UserId, upload_id: UploadId, offset_bytes: int, expires_at: datetime) -> None:
+    """Promise bytes that are durable; the session lives on from here."""
+    await tx.execute(
+        """
+        UPDATE upload_sessions SET offset_bytes = $3, updated_at = $4, expires_at = $5
+        WHERE id = $1 AND owner_id = $2 AND state = 'open'
+        """,
+        upload_id,
+        owner_id,
+        offset_bytes,
+        tx.now,
+        expires_at,
+    )
+
+
+async def mark_done(tx: Tx, owner_id: UserId, upload_id: UploadId, photo_id: PhotoId | None) -> None:
+    """Remember what the upload became, so that completing it again gives the same answer."""
+    await tx.execute(
+        "UPDATE upload_sessions SET state = 'done', photo_id = $3, updated_at = $4 WHERE id = $1 AND owner_id = $2",
+        upload_id,
+        owner_id,
+        photo_id,
+        tx.now,
+    )
+
+
+async def delete_session(tx: Tx, owner_id: UserId, upload_id: UploadId) -> bool:
+    """Forget a session; returns whether there was one."""
+    return (
+        await tx.execute_count("DELETE FROM upload_sessions WHERE id = $1 AND owner_id = $2", upload_id, owner_id) == 1
+    )
+
+
+async def expire_sessions(tx: Tx, limit: int) -> list[UploadId]:
+    """Forget sessions whose time is over, across owners; return them."""
+    return [UploadId(row["id"]) for row in await tx.fetch("SELECT id FROM expire_uploads($1)", limit)]
+
+
+async def list_open(tx: Tx, upload_ids: Sequence[UploadId]) -> set[UploadId]:
+    """Return those of the uploads that are open sessions, across owners."""
+    rows = await tx.fetch("SELECT id FROM open_uploads($1::uuid[])", upload_ids)
+    return {UploadId(row["id"]) for row in rows}
+
+
+def _session(row: Record) -> UploadSession:
+    return UploadSession(
+        id=UploadId(row["id"]),
+        owner_id=UserId(row["owner_id"]),
+        filename=row["filename"],
+        size_bytes=row["size_bytes"],
+        checksum=Checksum(row["checksum"]) if row["checksum"] else None,
+        modified_at=row["modified_at"],
+        device_id=row["device_id"],
+        offset_bytes=row["offset_bytes"],
+        state=SessionState(row["state"]),
+        photo_id=PhotoId(row["photo_id"]) if row["photo_id"] else None,
+        expires_at=row["expires_at"],
+    )

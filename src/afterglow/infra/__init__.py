@@ -1,0 +1,1 @@
+"""Technique without domain: ports, and the adapters behind them."""

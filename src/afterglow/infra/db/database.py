@@ -1,0 +1,266 @@
+"""The unit of work: one transaction, the owners it may see, and what happens at its commit."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from afterglow.infra.queue.port import Connection, Enqueue, Job
+from afterglow.kernel.clock import utc_now
+from afterglow.kernel.errors import UnavailableError
+from afterglow.kernel.events import Event
+
+T = TypeVar("T")
+Record = asyncpg.Record
+Subscriber = Callable[["Tx", Any], Awaitable[None]]
+
+# A write transaction holds back the feed of everybody, so it ends within 5 s or is ended.
+WRITE_TIMEOUT_MS = 5_000
+_DEADLOCK_TRIES = 5
+# The database ended a transaction that is worth running again.
+RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_AWAY = (
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+
+
+class DatabaseAwayError(UnavailableError):
+    """The database is away; try again in a moment."""
+
+    code = "database.away"
+
+
+class Tx:
+    """An open transaction.
+
+    Attributes:
+        now: The moment the transaction began, by this process's clock; use it for every timestamp written.
+    """
+
+    def __init__(self, connection: Connection, subscribers: Mapping[type[Event], Sequence[Subscriber]]) -> None:
+        self._connection = connection
+        self._subscribers = subscribers
+        self._jobs: list[Job] = []
+        self._events: list[Event] = []
+        self.now: datetime = utc_now()
+
+    async def fetch(self, sql: str, *args: object) -> list[Record]:
+        """Return all rows."""
+        return await self._connection.fetch(sql, *args)
+
+    async def fetch_row(self, sql: str, *args: object) -> Record | None:
+        """Return the first row, or None."""
+        return await self._connection.fetchrow(sql, *args)
+
+    async def fetch_value(self, sql: str, *args: object) -> Any:
+        """Return the first column of the first row, or None."""
+        return await self._connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> None:
+        """Run a statement."""
+        await self._connection.execute(sql, *args)
+
+    async def execute_count(self, sql: str, *args: object) -> int:
+        """Run a statement; return how many rows it touched."""
+        status = await self._connection.execute(sql, *args)
+        return int(status.rsplit(" ", 1)[-1])
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run a statement once for each row of arguments."""
+        await self._connection.executemany(sql, rows)
+
+    async def see_owners(self, owners: Sequence[UUID]) -> None:
+        """See the rows of these owners from here on, instead of those that the transaction was opened with."""
+        await self._connection.execute(_see_owners(owners))
+
+    def defer(self, job: Job) -> None:
+        """Wake a step when this transaction commits, and not otherwise."""
+        self._jobs.append(job)
+
+    def emit(self, event: Event) -> None:
+        """Tell a fact; its subscribers run in this transaction, before the commit."""
+        self._events.append(event)
+
+    async def settle(self, enqueue: Enqueue) -> None:
+        """Run the subscribers of all events, also of those that they emit, then enqueue the deferred jobs."""
+        while self._events:
+            event = self._events.pop(0)
+            for subscriber in self._subscribers.get(type(event), ()):
+                await subscriber(self, event)
+        if self._jobs:
+            await enqueue(self._connection, tuple(dict.fromkeys(self._jobs)))
+
+
+class Database:
+    """A pool of connections as the app role, and the way to open units of work on it."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        enqueue: Enqueue,
+        subscribers: Mapping[type[Event], Sequence[Subscriber]],
+    ) -> None:
+        self._pool = pool
+        self._enqueue = enqueue
+        self._subscribers = subscribers
+
+    @classmethod
+    async def connect(
+        cls,
+        dsn: str,
+        *,
+        enqueue: Enqueue,
+        subscribers: Mapping[type[Event], Sequence[Subscriber]],
+        max_connections: int,
+        application_name: str,
+    ) -> Self:
+        """Open a pool.
+
+        Raises:
+            DatabaseAwayError: Nothing answers at the address.
+        """
+        pool = await create_pool(dsn, max_connections=max_connections, application_name=application_name)
+        return cls(pool, enqueue, subscribers)
+
+    async def close(self) -> None:
+        """Close the pool, waiting at most 5 s for what is running."""
+        try:
+            await asyncio.wait_for(self._pool.close(), timeout=5)
+        except TimeoutError:
+            self._pool.terminate()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, owners: Sequence[UUID], *, read_only: bool = False) -> AsyncIterator[Tx]:
+        """Open a transaction that sees the rows of these owners; commits at the end, rolls back on any error.
+
+        Raises:
+            DatabaseAwayError: The database went away.
+        """
+        async with self._connection() as connection, self.transaction_on(connection, owners, read_only=read_only) as tx:
+            yield tx
+
+    @contextlib.asynccontextmanager
+    async def transaction_on(
+        self, connection: Connection, owners: Sequence[UUID], *, read_only: bool = False
+    ) -> AsyncIterator[Tx]:
+        """As `transaction`, on a connection that the caller holds (because it carries a lock of the session)."""
+        # One round trip for both.
+        mode = "BEGIN READ ONLY" if read_only else "BEGIN"
+        await connection.execute(f"{mode}; {_see_owners(owners)}")
+        try:
+            tx = Tx(connection, self._subscribers)
+            yield tx
+            await tx.settle(self._enqueue)
+            await connection.execute("COMMIT")
+        except BaseException:
+            await _roll_back(connection)
+            raise
+
+    async def run(self, owners: Sequence[UUID], work: Callable[[Tx], Awaitable[T]], *, read_only: bool = False) -> T:
+        """Return what `work` returns from one committed transaction; a deadlock or serialisation failure runs it again.
+
+        Args:
+            owners: Owners whose rows are visible.
+            work: Called with the unit of work, maybe several times: effects outside the transaction must be idempotent.
+            read_only: Refuse writes.
+
+        Raises:
+            DatabaseAwayError: The database went away.
+        """
+        for attempt in range(1, _DEADLOCK_TRIES + 1):
+            try:
+                async with self.transaction(owners, read_only=read_only) as tx:
+                    return await work(tx)
+            except RETRYABLE:
+                if attempt == _DEADLOCK_TRIES:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+        raise AssertionError("unreachable")
+
+    @contextlib.asynccontextmanager
+    async def lock(self, key: int) -> AsyncIterator[Connection]:
+        """Hold an advisory lock of the session, across transactions, on the connection that is yielded.
+
+        For work that is longer than a transaction may be: `transaction_on` commits while the lock is held.
+        """
+        async with self._connection() as connection:
+            await connection.execute("SET lock_timeout = '60s'; SET statement_timeout = '60s'")
+            try:
+                await connection.execute("SELECT pg_advisory_lock($1)", key)
+                await connection.execute("RESET lock_timeout; RESET statement_timeout")
+                yield connection
+                await connection.execute("SELECT pg_advisory_unlock($1)", key)
+            except BaseException:
+                # The lock goes with its session.
+                connection.terminate()
+                raise
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        try:
+            connection = await self._pool.acquire(timeout=30)
+        except (OSError, TimeoutError, *_AWAY) as error:
+            raise DatabaseAwayError from error
+        try:
+            yield connection
+        except _AWAY as error:
+            raise DatabaseAwayError from error
+        finally:
+            await self._pool.release(connection)
+
+
+def _see_owners(owners: Sequence[UUID]) -> str:
+    # `SET LOCAL x = $1` is a syntax error; these are UUIDs, so their text is safe.
+    listed = ",".join(str(UUID(int=owner.int)) for owner in owners)
+    return f"SET LOCAL afterglow.owners = '{{{listed}}}'"
+
+
+async def create_pool(dsn: str, *, max_connections: int, application_name: str) -> asyncpg.Pool:
+    """Return a pool whose sessions have our time limits, search path and time zone.
+
+    Raises:
+        DatabaseAwayError: Nothing answers at the address.
+    """
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=max_connections,
+            max_inactive_connection_lifetime=300,
+            timeout=10,
+            reset=_reset,
+            server_settings={
+                "application_name": application_name,
+                "search_path": "afterglow, public",
+                "timezone": "UTC",
+                "statement_timeout": str(WRITE_TIMEOUT_MS),
+                "idle_in_transaction_session_timeout": str(WRITE_TIMEOUT_MS),
+            },
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        raise DatabaseAwayError from error
+
+
+async def _reset(connection: Connection) -> None:
+    # The pool's own reset costs a round trip at every release; our sessions carry nothing but an open transaction.
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+async def _roll_back(connection: Connection) -> None:
+    if connection.is_closed() or not connection.is_in_transaction():
+        return
+    # A failing ROLLBACK must not hide why we roll back; the pool drops the connection.
+    try:
+        await connection.execute("ROLLBACK")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()

@@ -1,0 +1,1 @@
+"""The technique of HTTP: problems, files and ranges, multipart bodies, security headers; no domain."""

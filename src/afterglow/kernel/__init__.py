@@ -1,0 +1,1 @@
+"""Words every part may use; standard library only."""

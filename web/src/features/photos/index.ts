@@ -1,0 +1,2 @@
+export { photoQuery } from "./api";
+export { Lightbox } from "./components/lightbox";

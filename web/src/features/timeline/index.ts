@@ -1,0 +1,4 @@
+export { findLoadedMonth, invalidateTimeline } from "./api";
+export { type OpenPhoto, TimelinePage } from "./components/timeline-page";
+export { useNeighbours } from "./components/use-neighbours";
+export type { TilePhoto } from "./model/month-data";

@@ -1,0 +1,34 @@
+import { type ReactElement, type ReactNode, useEffect } from "react";
+
+import type { UploadManager } from "../manager";
+import { DropZone } from "./drop-zone";
+import { UploadPanel } from "./upload-panel";
+import { UploadsContext, useUploadsValue } from "./uploads-context";
+
+interface UploadsHostProps {
+  manager: UploadManager;
+  children: ReactNode;
+}
+
+/** Everything inside can start uploads; files can be dropped anywhere. */
+export function UploadsHost({ manager, children }: UploadsHostProps): ReactElement {
+  const value = useUploadsValue(manager);
+
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent) => {
+      if (manager.isBusy) event.preventDefault();
+    };
+    addEventListener("beforeunload", warn);
+    return () => {
+      removeEventListener("beforeunload", warn);
+    };
+  }, [manager]);
+
+  return (
+    <UploadsContext value={value}>
+      {children}
+      <UploadPanel />
+      <DropZone />
+    </UploadsContext>
+  );
+}

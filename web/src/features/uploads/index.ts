@@ -1,0 +1,3 @@
+export { UploadButton } from "./components/upload-button";
+export { UploadsHost } from "./components/uploads-host";
+export { UploadManager } from "./manager";

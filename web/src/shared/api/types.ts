@@ -1,0 +1,20 @@
+/** The wire types that features use, named once; all derive from the generated schema. */
+import type { paths } from "./schema";
+
+type Answer<P extends keyof paths, M extends keyof paths[P], S extends number = 200> = paths[P][M] extends {
+  responses: infer R;
+}
+  ? R extends Record<S, { content: { "application/json": infer T } }>
+    ? T
+    : never
+  : never;
+
+export type ServerInfo = Answer<"/api/servers/info", "get">;
+export type User = Answer<"/api/auth/me", "get">;
+export type Photo = Answer<"/api/photos/{id}", "get">;
+export type PhotoStatus = Photo["status"];
+export type Step = Photo["steps"][number];
+export type TimelineMonths = Answer<"/api/timeline", "get">;
+export type MonthColumns = Answer<"/api/timeline/{month}", "get">;
+export type UploadSession = Answer<"/api/upload-sessions", "post", 201>;
+export type CompletedUpload = Answer<"/api/upload-sessions/{id}/complete", "post">;

@@ -1,0 +1,63 @@
+/** Numbers and dates as people read them. */
+
+const LOCALE = "en";
+const SIZE_UNITS = ["bytes", "KB", "MB", "GB", "TB"] as const;
+
+/** Return a size in decimal units, as file managers and disk makers count. */
+export function formatBytes(sizeBytes: number): string {
+  let value = sizeBytes;
+  let unit = 0;
+  while (value >= 1000 && unit < SIZE_UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1;
+  return `${value.toFixed(digits)} ${SIZE_UNITS[unit] ?? ""}`;
+}
+
+export function formatCount(count: number): string {
+  return new Intl.NumberFormat(LOCALE).format(count);
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
+/** Return a video's length as `m:ss` or `h:mm:ss`. */
+export function formatDuration(durationMs: number): string {
+  const total = Math.round(durationMs / 1000);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const hours = Math.floor(total / 3600);
+  const minutes = Math.floor((total % 3600) / 60);
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(total % 60)}` : `${minutes}:${two(total % 60)}`;
+}
+
+/** Return the zone as `UTC+02:00`. */
+export function formatOffset(offsetMinutes: number): string {
+  const minutes = Math.abs(offsetMinutes);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `UTC${offsetMinutes < 0 ? "−" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+/**
+ * Format what the clock on the wall said: `local` carries no zone and must not be moved into the browser's, so it is
+ * read and written as if it were UTC.
+ */
+export function formatLocal(local: string, options: Intl.DateTimeFormatOptions): string {
+  const instant = Date.parse(`${local.replace(/(Z|[+-]\d\d:\d\d)$/, "")}${local.includes("T") ? "" : "T00:00:00"}Z`);
+  if (Number.isNaN(instant)) return local;
+  const key = JSON.stringify(options);
+  const formatter = formatters.get(key) ?? new Intl.DateTimeFormat(LOCALE, { ...options, timeZone: "UTC" });
+  formatters.set(key, formatter);
+  return formatter.format(instant);
+}
+
+export function formatMonth(month: string): string {
+  return formatLocal(`${month}-01`, { month: "long", year: "numeric" });
+}
+
+export function formatDay(day: string): string {
+  return formatLocal(day, { weekday: "short", day: "numeric", month: "long", year: "numeric" });
+}
