@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-import asyncpg
 import httpx
 import pytest
-from accounts_kit import LAPTOP, Backdoor, answer_problem, password_of, wanted
+from accounts_kit import LAPTOP, password_of, wanted
 from fastapi import FastAPI
 
 from afterglow.entry.http.authenticator import HttpAuthenticator
@@ -17,16 +16,9 @@ from afterglow.features.accounts.service import Account, AccountPorts, NodeFacts
 from afterglow.infra.crypto.keys import ServerKeys
 from afterglow.infra.crypto.passwords import Argon2Cost, Passwords
 from afterglow.infra.db.database import Database
+from afterglow.infra.web import problems
 from afterglow.infra.web.auth import Authentication
 from afterglow.infra.web.provide import provide
-from afterglow.kernel.errors import AfterglowError
-
-
-@pytest.fixture
-async def backdoor(owner_dsn: str) -> AsyncIterator[Backdoor]:
-    connection = await asyncpg.connect(owner_dsn, server_settings={"search_path": "afterglow, public"})
-    yield Backdoor(connection)
-    await connection.close()
 
 
 @pytest.fixture
@@ -65,7 +57,7 @@ async def session(database: Database, ports: AccountPorts, anna: Account) -> Ope
 @pytest.fixture
 async def http(database: Database, ports: AccountPorts) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.add_exception_handler(AfterglowError, answer_problem)
+    problems.install(app)
     for router in routers:
         app.include_router(router)
     provide(app, database, ports, Authentication(HttpAuthenticator(database, ports, b"a secret for signed URLs")))

@@ -1,8 +1,9 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
-from accounts_kit import LAPTOP, Backdoor, wanted
+from accounts_kit import LAPTOP, wanted
 
 from afterglow.features.accounts import service
 from afterglow.features.accounts.errors import (
@@ -33,12 +34,14 @@ def code_in(data_dir: Path) -> str:
     return (data_dir / "claim-code").read_text().strip()
 
 
-async def test_the_first_start_writes_a_private_code(database: Database, tmp_path: Path, backdoor: Backdoor) -> None:
+async def test_the_first_start_writes_a_private_code(
+    database: Database, tmp_path: Path, as_owner: asyncpg.Connection
+) -> None:
     started = await start(database, tmp_path)
     assert started.claim_code == code_in(tmp_path)
     assert (tmp_path / "claim-code").stat().st_mode & 0o777 == 0o600
     assert started.server_id.version == 7
-    assert started.claim_code.encode() not in await backdoor.value("SELECT claim_code_hash FROM server")
+    assert started.claim_code.encode() not in await as_owner.fetchval("SELECT claim_code_hash FROM server")
 
 
 async def test_a_second_start_keeps_identity_and_code(database: Database, tmp_path: Path) -> None:
@@ -99,15 +102,15 @@ async def test_a_start_after_the_claim_shows_no_code_and_leaves_no_file(
 
 
 async def test_of_many_who_claim_at_once_one_wins(
-    database: Database, ports: AccountPorts, started: ServerStart, backdoor: Backdoor
+    database: Database, ports: AccountPorts, started: ServerStart, as_owner: asyncpg.Connection
 ) -> None:
     names = [f"olga{number}" for number in range(6)]
     outcomes = await asyncio.gather(
         *(claim(database, ports, started.claim_code, name) for name in names), return_exceptions=True
     )
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["AlreadyClaimedError"] * 5 + ["Claimed"]
-    assert await backdoor.value("SELECT count(*) FROM users") == 1
-    assert await backdoor.value("SELECT count(*) FROM sessions") == 1
+    assert await as_owner.fetchval("SELECT count(*) FROM users") == 1
+    assert await as_owner.fetchval("SELECT count(*) FROM sessions") == 1
 
 
 async def test_a_sloppily_typed_code_counts(database: Database, ports: AccountPorts, started: ServerStart) -> None:
@@ -117,11 +120,11 @@ async def test_a_sloppily_typed_code_counts(database: Database, ports: AccountPo
 
 @pytest.mark.parametrize("code", ["", "0000-0000-0000-0000", "ä", "x" * 4096])
 async def test_a_wrong_code_claims_nothing(
-    database: Database, ports: AccountPorts, started: ServerStart, backdoor: Backdoor, code: str
+    database: Database, ports: AccountPorts, started: ServerStart, as_owner: asyncpg.Connection, code: str
 ) -> None:
     with pytest.raises(WrongClaimCodeError):
         await claim(database, ports, code)
-    assert await backdoor.value("SELECT count(*) FROM users") == 0
+    assert await as_owner.fetchval("SELECT count(*) FROM users") == 0
 
 
 async def test_codes_can_not_be_tried_for_ever_from_one_address(database: Database, ports: AccountPorts) -> None:

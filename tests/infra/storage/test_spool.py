@@ -262,6 +262,36 @@ class TestSealing:
         await spool.seal(upload_id)
         assert steps == [("fsync", inode, 0o440), ("fsync", folder, 0o700), ("read", inode, 0)]
 
+    @pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="this system can't drop a file from its cache")
+    async def test_is_dropped_from_the_page_cache_before_it_is_read_back(self, spool, upload_id, monkeypatch) -> None:
+        await write(spool, upload_id, CONTENT)
+        steps = []
+
+        def fadvise(descriptor: int, offset: int, length: int, advice: int) -> None:
+            steps.append((offset, length, advice))
+
+        def pread(descriptor: int, count: int, offset: int) -> bytes:
+            steps.append("read")
+            return real_pread(descriptor, count, offset)
+
+        monkeypatch.setattr(os, "posix_fadvise", fadvise)
+        monkeypatch.setattr(os, "pread", pread)
+        await spool.seal(upload_id)
+        assert steps[:2] == [(0, 0, os.POSIX_FADV_DONTNEED), "read"]
+
+    async def test_a_new_parts_name_is_flushed_before_any_offset_is_promised(
+        self, spool, upload_id, monkeypatch
+    ) -> None:
+        flushed = []
+
+        def fsync(descriptor: int) -> None:
+            flushed.append(os.fstat(descriptor).st_ino)
+            real_fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        await write(spool, upload_id, b"abc")
+        assert flushed == [spool.root.stat().st_ino, spool.part_path(upload_id).stat().st_ino]
+
     async def test_after_a_failed_flush_nothing_is_believed(self, spool, upload_id, monkeypatch) -> None:
         await write(spool, upload_id, CONTENT)
 

@@ -130,7 +130,13 @@ function serveUpload(path: string, query: URLSearchParams, body: Buffer, respons
     problem(response, 415, "ingest.type", "This is not a photo or video that Afterglow knows.");
   } else {
     const photo = library.add(session.filename, Buffer.concat(session.parts));
-    send(response, 200, { photoId: photo.id, receipt: { state: "stored", at: new Date().toISOString() } });
+    send(response, 200, {
+      duplicate: false,
+      inTrash: false,
+      tombstoned: false,
+      photoId: photo.id,
+      receipt: { state: "stored", at: new Date().toISOString() },
+    });
   }
 }
 

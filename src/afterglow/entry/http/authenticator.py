@@ -21,6 +21,8 @@ OWNER_PARAM = "owner"
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _READ_METHODS = frozenset({"GET", "HEAD"})
+# Whoever signed the path was allowed to read it, be it a thumbnail or an original; it is the path that bounds the URL.
+_SIGNED_SCOPES = frozenset({Scope.GALLERY, Scope.ORIGINALS})
 
 
 class UnknownSchemeError(UnauthenticatedError):
@@ -83,7 +85,7 @@ class HttpAuthenticator(Authenticator):
         path, query = request.scope["path"], request.scope["query_string"].decode("ascii", "replace")
         require_signature(self._signed_url_secret, path, query, utc_now())
         owner_id = _owner_of(query)
-        return Principal(user_id=owner_id, role=Role.MEMBER, scopes=frozenset({Scope.ORIGINALS}))
+        return Principal(user_id=owner_id, role=Role.MEMBER, scopes=_SIGNED_SCOPES)
 
 
 def _bearer_token(header: str) -> str:

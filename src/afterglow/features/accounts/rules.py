@@ -94,8 +94,8 @@ def check_password(password: str, email: str) -> None:
     if not PASSWORD_MIN_CHARS <= len(password) <= PASSWORD_MAX_CHARS:
         raise PasswordRefusedError(
             f"A password has {PASSWORD_MIN_CHARS} to {PASSWORD_MAX_CHARS} characters.",
-            minLength=PASSWORD_MIN_CHARS,
-            maxLength=PASSWORD_MAX_CHARS,
+            min_length=PASSWORD_MIN_CHARS,
+            max_length=PASSWORD_MAX_CHARS,
         )
     if password.strip().lower() == email:
         raise PasswordRefusedError("The password is the e-mail address.")

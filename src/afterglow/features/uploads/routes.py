@@ -20,7 +20,7 @@ from afterglow.features.uploads.schemas import (
     ReceiptItem,
     ReceiptsIn,
     ReceiptsOut,
-    SessionOut,
+    UploadSessionOut,
     SessionStateOut,
 )
 from afterglow.features.uploads.service import UploadPorts
@@ -72,10 +72,10 @@ async def upload(request: Request, response: Response, ports: Ports, principal: 
 
 
 @router.post("/upload-sessions", status_code=HTTPStatus.CREATED)
-async def open_session(body: OpenSession, ports: Ports, principal: CurrentPrincipal) -> SessionOut:
+async def open_session(body: OpenSession, ports: Ports, principal: CurrentPrincipal) -> UploadSessionOut:
     """Open an upload in parts; with a known checksum nothing has to be sent."""
     opened = await service.open_session(ports, principal, body.to_request())
-    return SessionOut.of(opened, ports.limits.chunk_bytes)
+    return UploadSessionOut.of(opened, ports.limits.chunk_bytes)
 
 
 @router.put("/upload-sessions/{upload_id}/chunks", openapi_extra=_CHUNK)

@@ -49,7 +49,7 @@ class OpenSession(WireModel):
         return UploadRequest(self.filename, self.size, checksum, self.modified_at, self.device_id)
 
 
-class SessionOut(WireModel):
+class UploadSessionOut(WireModel):
     """A new upload session; with `alreadyExists` or `tombstoned` there is nothing to send."""
 
     id: UUID

@@ -53,14 +53,17 @@ def _decode(header: bytes) -> str:
 
 
 def _parameter(message: Message, name: str) -> str | None:
-    value = message.get_param(name, header="content-disposition")
-    if value is None:
+    parameters = message.get_params(header="content-disposition") or []
+    values = [value for found, value in parameters[1:] if found.lower() == name]
+    for value in values:
+        if isinstance(value, tuple):  # the extended form, with its charset
+            return collapse_rfc2231_value(value)
+    if not values:
         return None
-    if isinstance(value, tuple):
-        return collapse_rfc2231_value(value)
+    plain = values[0]
     for escape, char in _BROWSER_ESCAPES.items():
-        value = value.replace(escape, char)
-    return value
+        plain = plain.replace(escape, char)
+    return plain
 
 
 def content_disposition(kind: str, filename: str | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
 from io import FileIO
 from pathlib import Path
 from stat import S_ISREG
@@ -137,14 +138,15 @@ async def file_response(
         return _bodiless(304, represented)
     opened = await open_in_thread(_open, path)
     selection = plan_selection(request.method, request.headers, opened.size_bytes, etag, last_modified)
-    if selection.status == 200 and request.method == "GET" and opened.content is None and _offers_pathsend(request):  # noqa: PLR2004 - HTTP
+    if opened.content is not None or request.method == "HEAD" or selection.start == selection.end:
+        opened.close()
+        content = (opened.content or b"")[selection.start : selection.end]
+        return _answer(request, represented, selection, opened.size_bytes, content)
+    if selection.status == HTTPStatus.OK and _offers_pathsend(request):
         opened.close()
         return _PathResponse(path, _length_headers(represented, selection, opened.size_bytes))
-    if opened.content is not None:
-        return _answer(
-            request, represented, selection, opened.size_bytes, opened.content[selection.start : selection.end]
-        )
-    return _answer(request, represented, selection, opened.size_bytes, opened.chunks(selection.start, selection.end))
+    chunks = opened.chunks(selection.start, selection.end)
+    return _answer(request, represented, selection, opened.size_bytes, chunks)
 
 
 async def stream_response(
@@ -171,9 +173,9 @@ def _answer(
     size_bytes: int,
     body: bytes | AsyncIterator[bytes],
 ) -> Response:
-    if selection.status == 304:  # noqa: PLR2004 - HTTP
+    if selection.status == HTTPStatus.NOT_MODIFIED:
         return _bodiless(304, represented)
-    if selection.status == 416:  # noqa: PLR2004 - HTTP
+    if selection.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         headers = {"Content-Range": f"bytes */{size_bytes}", "Accept-Ranges": "bytes"}
         fields = {"size": size_bytes}
         return ProblemResponse(
@@ -189,7 +191,7 @@ def _answer(
 
 def _length_headers(represented: Represented, selection: Selection, size_bytes: int) -> dict[str, str]:
     headers = represented.headers() | {"Content-Length": str(selection.end - selection.start)}
-    if selection.status == 206:  # noqa: PLR2004 - HTTP
+    if selection.status == HTTPStatus.PARTIAL_CONTENT:
         headers["Content-Range"] = f"bytes {selection.start}-{selection.end - 1}/{size_bytes}"
     return headers
 

@@ -12,7 +12,7 @@ export const photoQuery = (photoId: string) =>
   queryOptions({
     queryKey: ["photo", photoId],
     queryFn: ({ signal }): Promise<Photo> =>
-      unwrap(api.GET("/api/photos/{id}", { params: { path: { id: photoId } }, signal })),
+      unwrap(api.GET("/api/photos/{photo_id}", { params: { path: { photo_id: photoId } }, signal })),
     staleTime: 10_000,
     refetchInterval: ({ state }) => (state.data !== undefined && !isSettled(state.data) ? UNSETTLED_POLL_MS : false),
   });

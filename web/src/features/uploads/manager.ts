@@ -18,6 +18,8 @@ const EMIT_MS = 120;
 /** Other pages are told about new photos at most this often. */
 const ANNOUNCE_MS = 1_500;
 
+const NO_PICTURE = "Afterglow does not know this format yet.";
+
 export interface UploadDependencies {
   hasher?: Hasher;
   transfer?: typeof transferFile;
@@ -172,12 +174,12 @@ export class UploadManager {
     if (isProcessed && !entry.item.isProcessed) this.announce();
     if (photo.status === "FAILED") {
       const failure = photo.steps.find(({ state }) => state === "failed");
-      const note = failure?.error ?? failure?.reason ?? "It could not be processed.";
-      this.update(entry, { phase: "failed", failedAt: "process", isProcessed, note: `Kept, but: ${note}` });
+      this.update(entry, { phase: "kept", isProcessed, note: failure?.error ?? failure?.reason ?? null });
       return true;
     }
     const isStored = photo.status === "STORED";
-    this.update(entry, { isProcessed, phase: isStored ? "stored" : "processing" });
+    if (isStored && photo.v === 0) this.update(entry, { phase: "kept", isProcessed, note: NO_PICTURE });
+    else this.update(entry, { isProcessed, phase: isStored ? "stored" : "processing" });
     return isStored;
   }
 

@@ -15,7 +15,8 @@ interface Watched {
 
 export type PhotoReader = (photoId: string) => Promise<Photo>;
 
-const readPhoto: PhotoReader = (photoId) => unwrap(api.GET("/api/photos/{id}", { params: { path: { id: photoId } } }));
+const readPhoto: PhotoReader = (photoId) =>
+  unwrap(api.GET("/api/photos/{photo_id}", { params: { path: { photo_id: photoId } } }));
 
 export class Tracker {
   private readonly read: PhotoReader;

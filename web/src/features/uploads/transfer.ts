@@ -17,6 +17,7 @@ export interface Transfer {
 export type TransferResult = { kind: "uploaded" | "duplicate"; photoId: string } | { kind: "declined"; note: string };
 
 const TOMBSTONED = "You deleted this photo for good earlier, so it was not taken again.";
+const IN_TRASH = "This photo is in your trash. Restore it there if you want it back.";
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -87,17 +88,28 @@ async function sendChunks(transfer: Transfer, session: UploadSession): Promise<v
   }
 }
 
+/** What a session or a completed upload says of the photo; null when its bytes are still wanted. */
+function resultOf(answer: { tombstoned: boolean; inTrash: boolean; photoId?: string | null }, isKnown: boolean) {
+  if (answer.tombstoned) return { kind: "declined", note: TOMBSTONED } as const;
+  if (answer.inTrash) return { kind: "declined", note: IN_TRASH } as const;
+  if (isKnown && answer.photoId) return { kind: "duplicate", photoId: answer.photoId } as const;
+  return null;
+}
+
 async function transferOnce(transfer: Transfer): Promise<TransferResult> {
   const session = await patiently(transfer, () => openSession(transfer));
-  if (session.tombstoned === true) return { kind: "declined", note: TOMBSTONED };
-  if (session.alreadyExists && session.photoId) return { kind: "duplicate", photoId: session.photoId };
+  const known = resultOf(session, session.alreadyExists);
+  if (known !== null) return known;
   await sendChunks(transfer, session);
   transfer.onFinishing();
-  const path = { id: session.id };
-  const completed = await patiently(transfer, () =>
-    unwrap(api.POST("/api/upload-sessions/{id}/complete", { params: { path }, signal: transfer.signal })),
+  const params = { path: { upload_id: session.id } };
+  const accepted = await patiently(transfer, () =>
+    unwrap(api.POST("/api/upload-sessions/{upload_id}/complete", { params, signal: transfer.signal })),
   );
-  return { kind: "uploaded", photoId: completed.photoId };
+  const refused = resultOf(accepted, accepted.duplicate);
+  if (refused !== null) return refused;
+  if (!accepted.photoId) throw new Error("The server took the file but named no photo.");
+  return { kind: "uploaded", photoId: accepted.photoId };
 }
 
 /**

@@ -11,10 +11,10 @@ type Answer<P extends keyof paths, M extends keyof paths[P], S extends number = 
 
 export type ServerInfo = Answer<"/api/servers/info", "get">;
 export type User = Answer<"/api/auth/me", "get">;
-export type Photo = Answer<"/api/photos/{id}", "get">;
+export type Photo = Answer<"/api/photos/{photo_id}", "get">;
 export type PhotoStatus = Photo["status"];
 export type Step = Photo["steps"][number];
 export type TimelineMonths = Answer<"/api/timeline", "get">;
 export type MonthColumns = Answer<"/api/timeline/{month}", "get">;
 export type UploadSession = Answer<"/api/upload-sessions", "post", 201>;
-export type CompletedUpload = Answer<"/api/upload-sessions/{id}/complete", "post">;
+export type CompletedUpload = Answer<"/api/upload-sessions/{upload_id}/complete", "post">;

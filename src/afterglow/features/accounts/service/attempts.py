@@ -1,20 +1,23 @@
-"""Counts attempts at secrets, and slows down whoever makes many."""
+"""Counts failed attempts at secrets, and slows down whoever makes many."""
 
 import math
 import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from afterglow.features.accounts.errors import TooManyAttemptsError
+from afterglow.features.accounts.errors import TooManyAttemptsError, WrongClaimCodeError, WrongCredentialsError
 from afterglow.features.accounts.rules import limiting_key
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """How many attempts are allowed in a moving window.
+    """How many failures are allowed in a moving window.
 
     Attributes:
         per_address: Log-ins from one address, to whatever account.
@@ -34,38 +37,53 @@ class AttemptLimits:
 class AttemptLimiter:
     """Counts in this process's memory: several HTTP processes each count their own, and a restart forgets.
 
-    Nothing is counted by account alone, so nobody locks an owner out from another address.
+    Nothing is counted by account alone, so nobody locks an owner out from another address. Success costs nothing. An
+    attempt that is under way counts as a failure until its outcome is known, so that a burst gains nothing.
     """
 
     def __init__(self, limits: AttemptLimits | None = None) -> None:
         self._limits = limits or AttemptLimits()
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._failures = MovingWindowRateLimiter(MemoryStorage())
+        self._under_way: Counter[tuple[str, ...]] = Counter()
 
-    async def count_login(self, address: str, email: str) -> None:
-        """Count an attempt to log in.
+    @asynccontextmanager
+    async def login(self, address: str, email: str) -> AsyncIterator[None]:
+        """Guard an attempt to log in; it counts if it ends with WrongCredentialsError.
 
         Raises:
-            TooManyAttemptsError: There were too many from this address, or from it to this account; the error says in
-                how many seconds to try again.
+            TooManyAttemptsError: Too many failed from this address, or from it at this account; the error says in how
+                many seconds to try again.
         """
         key = limiting_key(address)
-        await self._count(self._limits.per_address, "login", key)
-        await self._count(self._limits.per_account, "login", key, email)
+        async with AsyncExitStack() as guards:
+            await guards.enter_async_context(self._guard(self._limits.per_address, WrongCredentialsError, "login", key))
+            await guards.enter_async_context(
+                self._guard(self._limits.per_account, WrongCredentialsError, "login", key, email)
+            )
+            yield
 
-    async def forgive_login(self, address: str, email: str) -> None:
-        """Forget the attempts at an account from an address where the right password was given."""
-        await self._windows.clear(self._limits.per_account, "login", limiting_key(address), email)
-
-    async def count_claim(self, address: str) -> None:
-        """Count an attempt to claim the server.
+    @asynccontextmanager
+    async def claim(self, address: str) -> AsyncIterator[None]:
+        """Guard an attempt to claim the server; it counts if it ends with WrongClaimCodeError.
 
         Raises:
-            TooManyAttemptsError: There were too many from this address.
+            TooManyAttemptsError: Too many failed from this address.
         """
-        await self._count(self._limits.per_claim, "claim", limiting_key(address))
+        async with self._guard(self._limits.per_claim, WrongClaimCodeError, "claim", limiting_key(address)):
+            yield
 
-    async def _count(self, limit: RateLimitItem, *key: str) -> None:
-        if await self._windows.hit(limit, *key):
-            return
-        window = await self._windows.get_window_stats(limit, *key)
-        raise TooManyAttemptsError(retryAfter=max(1, math.ceil(window.reset_time - time.time())))
+    @asynccontextmanager
+    async def _guard(self, limit: RateLimitItem, failure: type[Exception], *key: str) -> AsyncIterator[None]:
+        self._under_way[key] += 1
+        try:
+            if not await self._failures.test(limit, *key, cost=self._under_way[key]):
+                window = await self._failures.get_window_stats(limit, *key)
+                raise TooManyAttemptsError(retry_after=max(1, math.ceil(window.reset_time - time.time())))
+            yield
+        except failure:
+            await self._failures.hit(limit, *key)
+            raise
+        finally:
+            self._under_way[key] -= 1
+            if not self._under_way[key]:
+                del self._under_way[key]

@@ -82,8 +82,8 @@ async def claim_server(
         PasswordRefusedError: The password is too short, too long or the address itself.
         EmailTakenError: An account with this address was made by the operator before the claim.
     """
-    await ports.limiter.count_claim(client.address)
-    _require_claim(await database.run((), get_server, read_only=True), code)
+    async with ports.limiter.claim(client.address):
+        _require_claim(await database.run((), get_server, read_only=True), code)
     account = await prepare_account(ports.passwords, owner, Role.OWNER)
     claimed = await database.run((account.id,), _claiming(ports, code, account, client))
     # Best effort: the next start removes it too.

@@ -34,21 +34,15 @@ async def log_in(database: Database, ports: AccountPorts, email: str, password: 
     A disabled account says so only to somebody who knows its password. A hash made at an older cost is made anew.
 
     Raises:
-        TooManyAttemptsError: Too many attempts from this address, counted before anything is looked at.
+        TooManyAttemptsError: Too many attempts failed from this address; nothing was looked at.
         WrongCredentialsError: No such account, or not its password.
         AccountDisabledError: The password is right, the account is disabled.
     """
     address = _address_of(email)
-    await ports.limiter.count_login(client.address, address)
-    known = await database.run((), lambda tx: repository.find_credentials(tx, address), read_only=True)
-    stored = known.password_hash if known else None
-    if not await ports.passwords.verify(stored, password) or known is None or stored is None:
-        raise WrongCredentialsError
-    if known.disabled_at is not None:
-        raise AccountDisabledError
-    await ports.limiter.forgive_login(client.address, address)
+    async with ports.limiter.login(client.address, address):
+        user_id, stored = await _prove(database, ports, address, password)
     anew = await ports.passwords.hash(password) if ports.passwords.needs_rehash(stored) else None
-    return await database.run((known.user_id,), _opening(ports, known.user_id, stored, anew, client))
+    return await database.run((user_id,), _opening(ports, user_id, stored, anew, client))
 
 
 async def refresh(database: Database, ports: AccountPorts, token: str) -> OpenedSession:
@@ -142,6 +136,17 @@ async def end_session(tx: Tx, principal: Principal, session_id: SessionId) -> No
     _own_session(principal)
     if not await repository.revoke_session(tx, principal.user_id, session_id, "ended-by-user"):
         raise SessionNotFoundError
+
+
+async def _prove(database: Database, ports: AccountPorts, email: str, password: str) -> tuple[UserId, str]:
+    """Return the account that has this address and password, and the hash that was matched."""
+    known = await database.run((), lambda tx: repository.find_credentials(tx, email), read_only=True)
+    stored = known.password_hash if known else None
+    if not await ports.passwords.verify(stored, password) or known is None or stored is None:
+        raise WrongCredentialsError
+    if known.disabled_at is not None:
+        raise AccountDisabledError
+    return known.user_id, stored
 
 
 def _address_of(email: str) -> str:

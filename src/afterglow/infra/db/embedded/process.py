@@ -27,6 +27,7 @@ FAST_STOP_S = 300.0
 """A fast stop ends with a checkpoint, which may write all of shared_buffers and more to an SD card."""
 IMMEDIATE_STOP_S = 60.0
 """An immediate stop kills what remains after 5 s by itself."""
+SIGNAL_AGAIN_S = 5.0
 CONNECT_S = 5.0
 POLL_S = 0.02
 PEER_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
@@ -83,11 +84,14 @@ class Postmaster:
             ServerStopError: It runs on.
         """
         for stop_signal, timeout_s in ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, IMMEDIATE_STOP_S)):
-            if self.is_running():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.pid, stop_signal)
-            if self._ends_within(timeout_s):
-                return
+            deadline = time.monotonic() + timeout_s
+            while time.monotonic() < deadline:
+                # Again and again: one that came while the server dealt with a crashed backend was seen to have no effect.
+                if self.is_running():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(self.pid, stop_signal)
+                if self._ends_within(min(timeout_s, SIGNAL_AGAIN_S)):
+                    return
         raise ServerStopError(f"the database (process {self.pid}) does not stop")
 
     def _ends_within(self, timeout_s: float) -> bool:

@@ -1,6 +1,7 @@
 """From a file to its derivatives: check, decode once, turn upright, shrink step by step, write."""
 
 import errno
+import mmap
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,7 @@ from afterglow.infra.imaging.metadata.reader import FIRST_TRANSPOSED
 from afterglow.infra.imaging.port import Derivative, DeriveRequest, DeriveResult
 from afterglow.infra.imaging.sniff import DERIVABLE, SNIFF_BYTES, sniff
 
+_DECODED_PIXEL_BYTES: Final = 4
 LOSSLESS: Final = frozenset({"image/png", "image/gif"})
 
 
@@ -77,7 +79,7 @@ class Deriver:
         try:
             return vips.decode(request.source, request.mime, declared, request.max_pixels)
         except pyvips.Error as error:
-            if vips.is_out_of_memory(error):
+            if vips.is_out_of_memory(error) or (declared and not _fits_in_memory(declared)):
                 raise MemoryError from error
             raise UndecodableError(vips.describe(error)) from error
 
@@ -102,6 +104,15 @@ def _declared_size(parts: Parts, request: DeriveRequest) -> Size | None:
     if request.mime == "image/tiff":
         return None  # BigTIFF: only libvips reads its directories
     raise UndecodableError("the file does not tell the size of its picture")
+
+
+def _fits_in_memory(size: Size) -> bool:
+    """Whether a whole picture can be held: some decoders report a failed allocation as a broken file."""
+    try:
+        mmap.mmap(-1, size.width * size.height * _DECODED_PIXEL_BYTES).close()
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _make_all(request: DeriveRequest, metadata: Metadata, decoded: Decoded) -> DeriveResult:

@@ -2,11 +2,13 @@ import type { ReactElement } from "react";
 
 import type { Photo } from "@/shared/api";
 import { formatLocal } from "@/shared/lib/format";
-import { Icon, IconButton } from "@/shared/ui";
+import { Icon, IconButton, Notice } from "@/shared/ui";
 
 import { factsOf } from "../model/details";
 import { meaningOfStatus, meaningOfStep, nameOfReceipt, nameOfStep, reasonOfStep } from "../model/status";
 import styles from "./info-panel.module.css";
+
+const RECEIPT_TIME = { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" } as const;
 
 interface InfoPanelProps {
   photo: Photo | undefined;
@@ -29,7 +31,8 @@ function Facts({ photo }: { photo: Photo }): ReactElement {
   const status = meaningOfStatus(photo.status);
   return (
     <div className={styles["content"]}>
-      {photo.description && <p>{photo.description}</p>}
+      {photo.damaged !== null && <Notice tone="warning">Shown as far as the file can be read: {photo.damaged}</Notice>}
+      {photo.description !== "" && <p>{photo.description}</p>}
       <ul className={styles["facts"]}>
         {factsOf(photo).map((fact) => (
           <li key={fact.icon}>
@@ -44,20 +47,18 @@ function Facts({ photo }: { photo: Photo }): ReactElement {
             </div>
           </li>
         ))}
-        {photo.receipt && (
-          <li>
-            <Icon name="shield" />
-            <div>
-              <p className={styles["title"]}>{nameOfReceipt(photo.receipt.state)}</p>
-              <p className={styles["muted"]}>
-                {formatLocal(photo.receipt.at, { dateStyle: "medium", timeStyle: "short" })} UTC
-              </p>
+        <li>
+          <Icon name="shield" />
+          <div>
+            <p className={styles["title"]}>{nameOfReceipt(photo.receipt.state)}</p>
+            <p className={styles["muted"]}>{formatLocal(photo.receipt.at, RECEIPT_TIME)} UTC</p>
+            {photo.checksum !== null && (
               <p className={styles["checksum"]} title="SHA-256 of the original">
                 {photo.checksum}
               </p>
-            </div>
-          </li>
-        )}
+            )}
+          </div>
+        </li>
       </ul>
       <section className={styles["steps"]} aria-label="Processing">
         <h3>

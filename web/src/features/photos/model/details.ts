@@ -10,11 +10,12 @@ export interface Fact {
 
 const SOURCES: Readonly<Record<string, string>> = {
   exif: "from the photo's EXIF data",
+  xmp: "from its XMP data",
   sidecar: "from its sidecar file",
   container: "from the video file",
   filename: "read from the file name",
-  file_name: "read from the file name",
   mtime: "from the file's modification time",
+  upload: "from the time of its upload",
 };
 
 /** Join what is there; the rest of the library knows nothing of null, undefined and "". */
@@ -23,18 +24,16 @@ function joined(parts: readonly (string | null | undefined | false)[], separator
 }
 
 /** Return an exposure time as photographers write it: `1/250 s`, `2 s`. */
-export function formatExposure(exposure: string | number): string {
-  const seconds = Number(exposure);
-  if (Number.isNaN(seconds)) return `${exposure} s`;
-  return seconds > 0 && seconds < 0.4 ? `1/${Math.round(1 / seconds)} s` : `${Number(seconds.toFixed(1))} s`;
+export function formatExposure(exposureS: number): string {
+  return exposureS > 0 && exposureS < 0.4 ? `1/${Math.round(1 / exposureS)} s` : `${Number(exposureS.toFixed(1))} s`;
 }
 
 function fileFact(photo: Photo): Fact {
   const { width, height } = photo;
-  const hasSize = typeof width === "number" && typeof height === "number" && width > 0 && height > 0;
+  const hasSize = width !== null && height !== null;
   const megapixels = hasSize ? (width * height) / 1e6 : 0;
   const pixels = hasSize && joined([`${width} × ${height}`, megapixels >= 0.1 && `${megapixels.toFixed(1)} MP`], " · ");
-  const duration = typeof photo.durationMs === "number" && formatDuration(photo.durationMs);
+  const duration = photo.durationMs !== null && formatDuration(photo.durationMs);
   return {
     icon: "files",
     title: photo.filename,
@@ -44,9 +43,9 @@ function fileFact(photo: Photo): Fact {
 
 function dateFact(photo: Photo): Fact {
   const { takenLocal, offsetMinutes, takenSource } = photo;
-  const zone = typeof offsetMinutes === "number" ? formatOffset(offsetMinutes) : "time zone unknown";
+  const zone = offsetMinutes === null ? "time zone unknown" : formatOffset(offsetMinutes);
   const time = formatLocal(takenLocal, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-  const source = typeof takenSource === "string" ? (SOURCES[takenSource] ?? takenSource) : "";
+  const source = SOURCES[takenSource] ?? takenSource;
   return {
     icon: "calendar",
     title: formatLocal(takenLocal, { weekday: "long", day: "numeric", month: "long", year: "numeric" }),
@@ -61,10 +60,10 @@ function cameraFact({ camera }: Photo): Fact | null {
   const repeatsMake = make && model?.toLowerCase().startsWith(make.toLowerCase());
   const title = joined([!repeatsMake && make, model], " ");
   const settings = [
-    aperture != null && `ƒ/${aperture}`,
-    exposure != null && formatExposure(exposure),
-    iso != null && `ISO ${iso}`,
-    focalLength != null && `${focalLength} mm`,
+    aperture !== null && `ƒ/${aperture}`,
+    exposure !== null && formatExposure(exposure),
+    iso !== null && `ISO ${iso}`,
+    focalLength !== null && `${Number(focalLength.toFixed(1))} mm`,
   ];
   const lines = [joined(settings, " · "), lens ?? ""].filter((line) => line !== "");
   return title === "" && lines.length === 0 ? null : { icon: "camera", title: title || "Camera", lines };

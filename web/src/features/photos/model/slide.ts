@@ -13,5 +13,5 @@ export interface SlidePhoto {
 export function slideOf(photo: Photo | undefined): SlidePhoto | null {
   if (photo === undefined) return null;
   const state = photo.v > 0 ? "ready" : photo.isProcessing ? "processing" : "failed";
-  return { id: photo.id, v: photo.v, ratio: photo.ratio, isVideo: photo.kind === "video", state };
+  return { id: photo.id, v: photo.v, ratio: photo.ratio ?? 1, isVideo: photo.kind === "video", state };
 }

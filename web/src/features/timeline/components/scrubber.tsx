@@ -3,7 +3,7 @@ import { type PointerEvent, type ReactElement, type RefObject, useImperativeHand
 import { formatMonth } from "@/shared/lib/format";
 
 import type { TimelineLayout } from "../model/layout";
-import { fractionAt, scrubberMarks, sectionAtTop, topAtFraction } from "../model/scrubber";
+import { fractionAt, scrubberMarks, sectionInView, topAtFraction } from "../model/scrubber";
 import type { Frame } from "../renderer/timeline-view";
 import styles from "./scrubber.module.css";
 
@@ -32,7 +32,7 @@ export function Scrubber({ layout, handle, onJump }: ScrubberProps): ReactElemen
       const [bar, thumb, label] = [barRef.current, thumbRef.current, labelRef.current];
       if (bar === null || thumb === null || label === null) return;
       const fraction = fractionAt(frame.layout, frame.viewportHeight, frame.top);
-      const month = sectionAtTop(frame.layout, frame.top)?.month;
+      const month = sectionInView(frame.layout, frame.viewportHeight, frame.top)?.month;
       const text = month === undefined ? "" : formatMonth(month);
       thumb.style.transform = `translateY(${fraction * bar.clientHeight}px)`;
       if (label.textContent !== text) label.textContent = text;

@@ -25,13 +25,12 @@ interface TimelineViewHandle {
   view: TimelineView | null;
 }
 
-/** Keys pressed in fields, menus and buttons belong to those. */
+/** Where the arrow keys already mean something else. */
+const OWN_KEYS = "input, textarea, select, [contenteditable], [role=menu], [role=dialog], [role=listbox]";
+
 function isForGrid(event: KeyboardEvent): boolean {
-  const { target } = event;
-  const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.defaultPrevented;
-  return (
-    isPlain && target instanceof Element && (target === document.body || target.closest("[data-timeline]") !== null)
-  );
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey && !event.defaultPrevented;
+  return isPlain && event.target instanceof Element && event.target.closest(OWN_KEYS) === null;
 }
 
 export function useTimelineView(input: TimelineViewInput): TimelineViewHandle {

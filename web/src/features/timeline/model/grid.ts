@@ -5,8 +5,8 @@ export type Density = (typeof DENSITIES)[number];
 
 /** Photos that a full screen shows, by density (WEB-1). */
 const VISIBLE_PHOTOS: Readonly<Record<Density, number>> = { small: 200, medium: 100, large: 30 };
-/** Below this a thumb no longer hits a tile surely (WCAG 2.2 asks for 24 px; phones need more). */
-const MIN_TILE_PX = 52;
+/** Phones show fewer instead of smaller tiles: a thumb has to hit them, and an eye to tell them apart. */
+const MIN_TILE_PX: Readonly<Record<Density, number>> = { small: 56, medium: 84, large: 150 };
 /** The largest square thumbnail is 512 px; wider tiles would look soft on screens with two pixels per px. */
 const MAX_TILE_PX = 320;
 const MIN_COLUMNS = 2;
@@ -29,7 +29,7 @@ export function planGrid(viewport: Viewport, density: Density): Grid {
   const widthPx = Math.max(viewport.widthPx, 1);
   const gapPx = widthPx < 600 ? 2 : 4;
   const wishedPx = Math.sqrt((widthPx * Math.max(viewport.heightPx, 1)) / VISIBLE_PHOTOS[density]);
-  const targetPx = Math.min(Math.max(wishedPx, MIN_TILE_PX), MAX_TILE_PX);
+  const targetPx = Math.min(Math.max(wishedPx, MIN_TILE_PX[density]), MAX_TILE_PX);
   const columns = Math.max(MIN_COLUMNS, Math.round((widthPx + gapPx) / (targetPx + gapPx)));
   return { columns, tilePx: Math.max(1, (widthPx - gapPx * (columns - 1)) / columns), gapPx, widthPx };
 }

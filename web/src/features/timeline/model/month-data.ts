@@ -51,9 +51,12 @@ function startsOf(days: Columns["days"]): Map<number, string> {
   return starts;
 }
 
+const UNFINISHED: ReadonlySet<string | undefined> = new Set(["UPLOADED", "INGESTED", "PROCESSING"]);
+
 function stateOf(status: string | undefined, v: number): TilePhoto["state"] {
   if (v > 0) return "ready";
-  return status === "FAILED" ? "failed" : "processing";
+  // A finished photo without a version has no derivatives and will get none: its format cannot be displayed.
+  return UNFINISHED.has(status) ? "processing" : "failed";
 }
 
 /** Return the month, indexed for tiles. */

@@ -53,7 +53,15 @@ export function scrolledTo(space: ScrollSpace, scrollTop: number): ScrollSpace {
   const step = next - space.scrollTop;
   const isJump = Math.abs(step) > JUMP_VIEWPORTS * space.viewportHeight;
   const layoutTop = isJump ? (next / maxScroll(space)) * maxLayout(space) : space.layoutTop + step;
-  return { ...space, scrollTop: next, layoutTop: clamp(layoutTop, maxLayout(space)) };
+  return { ...space, scrollTop: next, layoutTop: snapToEnd(space, next, clamp(layoutTop, maxLayout(space))) };
+}
+
+/** One px of the scroll bar stands for several of the layout; at an end, the rest of that px must not be left over. */
+function snapToEnd(space: ScrollSpace, scrollTop: number, layoutTop: number): number {
+  const pxPerStep = maxLayout(space) / maxScroll(space);
+  if (scrollTop === 0 && layoutTop < pxPerStep) return 0;
+  const isLast = scrollTop === maxScroll(space) && maxLayout(space) - layoutTop < pxPerStep;
+  return isLast ? maxLayout(space) : layoutTop;
 }
 
 /** Return the space with its drift repaired: the layout stays where it is, the scroll position follows. */

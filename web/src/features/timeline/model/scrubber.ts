@@ -47,7 +47,11 @@ export function topAtFraction(layout: TimelineLayout, viewportHeight: number, fr
   return Math.max(0, layout.height - viewportHeight) * Math.min(1, Math.max(0, fraction));
 }
 
-/** Return the month at the top of the view, or null when there are none. */
-export function sectionAtTop(layout: TimelineLayout, top: number): Section | null {
-  return layout.sections[sectionIndexAt(layout, top)] ?? null;
+/**
+ * Return the month that the view stands on, or null when there are none: the one at its top edge at the very start,
+ * the one at its bottom edge at the very end, so that every month can be reached.
+ */
+export function sectionInView(layout: TimelineLayout, viewportHeight: number, top: number): Section | null {
+  const y = top + viewportHeight * fractionAt(layout, viewportHeight, top);
+  return layout.sections[sectionIndexAt(layout, y)] ?? null;
 }

@@ -5,6 +5,7 @@ import { Button, Icon } from "@/shared/ui";
 import menuStyles from "@/shared/ui/menu.module.css";
 
 import { readPicked } from "../read-drop";
+import styles from "./upload-button.module.css";
 import { useUploads } from "./uploads-context";
 
 const ACCEPT = "image/*,video/*,.heic,.heif,.avif,.jxl,.dng,.cr2,.cr3,.nef,.arw,.raf,.orf,.rw2";
@@ -32,7 +33,7 @@ export function UploadButton(): ReactElement {
       <Menu.Root modal={false}>
         <Menu.Trigger asChild>
           <Button tone="primary" icon="upload">
-            Upload
+            <span className={styles["label"]}>Upload</span>
           </Button>
         </Menu.Trigger>
         <Menu.Portal>

@@ -8,13 +8,12 @@ import { UploadRow } from "./upload-row";
 const ROW_PX = 60;
 const LIST_PX = 300;
 
+const needsAttention = ({ phase }: UploadItem) => phase === "failed" || phase === "kept";
+
 /** The files, failures first; only the rows in view exist, so ten thousand cost no more than ten. */
 export function UploadList({ items }: { items: readonly UploadItem[] }): ReactElement {
   const [scrollTop, setScrollTop] = useState(0);
-  const sorted = [
-    ...items.filter(({ phase }) => phase === "failed"),
-    ...items.filter(({ phase }) => phase !== "failed"),
-  ];
+  const sorted = [...items.filter(needsAttention), ...items.filter((item) => !needsAttention(item))];
   const { first, end } = rowWindow(sorted.length, ROW_PX, scrollTop, LIST_PX);
 
   return (

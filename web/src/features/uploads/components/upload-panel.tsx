@@ -45,7 +45,16 @@ export function UploadPanel(): ReactElement | null {
           />
         )}
       </header>
-      <progress className={styles["progress"]} max={1} value={summary.progress} aria-label="Upload progress" />
+      <div
+        className={styles["progress"]}
+        role="progressbar"
+        aria-label="Upload progress"
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={Math.floor(summary.progress * 100)}
+      >
+        <span style={{ transform: `scaleX(${summary.progress})` }} />
+      </div>
       {isOpen && (
         <>
           {skipped > 0 && (
@@ -84,8 +93,8 @@ export function UploadPanel(): ReactElement | null {
   );
 }
 
-function toneOf({ failed, isEnded }: Summary): "busy" | "warning" | "ok" {
-  if (failed > 0) return "warning";
+function toneOf({ failed, kept, isEnded }: Summary): "busy" | "warning" | "ok" {
+  if (failed + kept > 0) return "warning";
   return isEnded ? "ok" : "busy";
 }
 

@@ -31,7 +31,7 @@ export function UploadRow({ item }: { item: UploadItem }): ReactElement {
           {item.name}
         </p>
         <p className={styles["state"]} title={text}>
-          {item.phase === "failed" ? text : `${formatBytes(item.sizeBytes)} · ${text}`}
+          {item.phase === "failed" || item.phase === "kept" ? text : `${formatBytes(item.sizeBytes)} · ${text}`}
         </p>
       </div>
       <End item={item} />

@@ -2,10 +2,20 @@
 
 /**
  * waiting → hashing → uploading → finishing → processing → stored, or an end before: `duplicate` (the library has it),
- * `declined` (the server does not want it, by the person's own earlier wish), `failed`.
+ * `declined` (the server does not want it, by the person's own earlier wish), `kept` (in the library, but it cannot be
+ * displayed), `failed` (not in the library).
  */
 export type Phase =
-  "waiting" | "hashing" | "uploading" | "finishing" | "processing" | "stored" | "duplicate" | "declined" | "failed";
+  | "waiting"
+  | "hashing"
+  | "uploading"
+  | "finishing"
+  | "processing"
+  | "stored"
+  | "duplicate"
+  | "declined"
+  | "kept"
+  | "failed";
 
 export interface UploadItem {
   readonly id: number;
@@ -28,7 +38,7 @@ export const STEP_NAMES = ["upload", "ingest", "process", "store"] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 export type StepState = "todo" | "active" | "done" | "failed";
 
-const ENDED: ReadonlySet<Phase> = new Set(["stored", "duplicate", "declined", "failed"]);
+const ENDED: ReadonlySet<Phase> = new Set(["stored", "duplicate", "declined", "kept", "failed"]);
 const TRANSFERS: ReadonlySet<Phase> = new Set(["waiting", "hashing", "uploading", "finishing"]);
 
 export function isEnded({ phase }: UploadItem): boolean {
@@ -50,6 +60,8 @@ function activeStep(item: UploadItem): StepName | null {
       return "ingest";
     case "processing":
       return item.isProcessed ? "store" : "process";
+    case "kept":
+      return "process";
     case "failed":
       return item.failedAt ?? "upload";
     default:
@@ -64,7 +76,7 @@ export function stepStates(item: UploadItem): Record<StepName, StepState> {
   const stateOf = (step: number): StepState => {
     if (step < at) return "done";
     if (step > at || item.phase === "waiting") return "todo";
-    return item.phase === "failed" ? "failed" : "active";
+    return item.phase === "failed" || item.phase === "kept" ? "failed" : "active";
   };
   return { upload: stateOf(0), ingest: stateOf(1), process: stateOf(2), store: stateOf(3) };
 }
@@ -86,6 +98,8 @@ export function phaseText(item: UploadItem): string {
       return "Stored";
     case "duplicate":
       return "Already in your library";
+    case "kept":
+      return `Kept, but it cannot be displayed: ${item.note ?? "the reason is not known"}`;
     case "declined":
     case "failed":
       return item.note ?? "Failed";
@@ -103,6 +117,7 @@ export interface Summary {
   stored: number;
   duplicates: number;
   declined: number;
+  kept: number;
   failed: number;
   processing: number;
   isTransferring: boolean;
@@ -127,6 +142,7 @@ export function summarize(items: readonly UploadItem[]): Summary {
     stored: count("stored"),
     duplicates: count("duplicate"),
     declined: count("declined"),
+    kept: count("kept"),
     failed: count("failed"),
     processing: count("processing"),
     isTransferring: transferring > 0,

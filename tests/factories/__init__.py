@@ -1,0 +1,1 @@
+"""Builders of test data: only what matters to a test is spelled out there."""
