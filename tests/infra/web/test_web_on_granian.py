@@ -45,7 +45,8 @@ def server(served_file: Path) -> Iterator[int]:
     """Serve `served_app` with Granian; gives its port."""
     port = free_port()
     arguments = ["--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), "served_app:app"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "SERVED_FILE": str(served_file)}
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": paths, "SERVED_FILE": str(served_file)}
     with subprocess.Popen([sys.executable, "-m", "granian", *arguments], env=environment) as process:
         try:
             wait_for(port, process)

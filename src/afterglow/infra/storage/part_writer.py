@@ -39,8 +39,8 @@ class PartWriter:
 
         Raises:
             TooLargeError: The part would have more than the allowed bytes (field `limit`); none of these are taken.
-            StorageFullError: No room.
-            StoreIoError: The disk failed.
+            StorageFullError: No room. The bytes are taken all the same: `flush` tries again, do not write them twice.
+            StoreIoError: The disk failed; the same holds.
         """
         if self._limit_bytes is not None and self.offset_bytes + len(chunk) > self._limit_bytes:
             raise TooLargeError(limit=self._limit_bytes)

@@ -86,7 +86,7 @@ class Postmaster:
         for stop_signal, timeout_s in ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, IMMEDIATE_STOP_S)):
             deadline = time.monotonic() + timeout_s
             while time.monotonic() < deadline:
-                # Again and again: one that came while the server dealt with a crashed backend was seen to have no effect.
+                # More than once: while the server dealt with a crashed backend, one was seen to have no effect.
                 if self.is_running():
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(self.pid, stop_signal)

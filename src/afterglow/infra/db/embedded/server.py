@@ -83,7 +83,10 @@ class EmbeddedPostgres:
         return self._postmaster.pid if self._postmaster else None
 
     def is_alive(self) -> bool:
-        """Return whether the server that this object started or adopted still runs."""
+        """Return whether the server that this object started or adopted still runs.
+
+        It ends by itself when one of its sessions crashes; `start` brings it back.
+        """
         return self._postmaster is not None and self._postmaster.is_running()
 
     def endpoint(self) -> Endpoint:

@@ -22,7 +22,7 @@ SETTINGS: Mapping[str, str] = {
     "min_wal_size": "80MB",
     "wal_compression": "on",
     "log_checkpoints": "off",
-    # After a crash of a backend the server ends, and its supervisor starts it: one that crashes for ever is then seen to.
+    # When a backend crashes, the server ends and its supervisor starts it: crashing for ever does not go unseen.
     "restart_after_crash": "off",
     # Flash storage: a random page costs hardly more than the next one.
     "random_page_cost": "1.1",
