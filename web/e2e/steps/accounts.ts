@@ -45,7 +45,7 @@ export async function logIn({ page, person, say, shoot }: Journey): Promise<void
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByText("Your photos will live here").waitFor();
   const stored = await page.evaluate(() =>
-    JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
+    JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie]),
   );
   check(!/eyJ|token/i.test(stored), "scripts can read no token", stored);
   say("a wrong password is refused, the right one logs in, and scripts can read no token");

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 import afterglow
 from afterglow.bootstrap import SIGNED_URLS, http_parts, open_node, routers
@@ -20,6 +21,14 @@ from afterglow.infra.web.provide import provide
 
 CLIENT_DIR = Path(__file__).resolve().parents[4] / "web" / "dist"
 _CONNECTIONS = 16
+
+
+class _Application(FastAPI):
+    """Carries our own layers outside of all others, so that the answer to an unexpected error passes them too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the layers, outermost first."""
+        return headers.RequestIds(headers.SecurityHeaders(DrainRefusedBodies(super().build_middleware_stack())))
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -39,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def build_app(lifespan: Any = None) -> FastAPI:
     """Return the application's shape: all routes, without the parts they work with."""
-    app = FastAPI(
+    app = _Application(
         title="Afterglow",
         version=afterglow.__version__,
         summary="A self-hosted, hybrid photo platform.",
@@ -53,7 +62,4 @@ def build_app(lifespan: Any = None) -> FastAPI:
     for router in routers():
         app.include_router(router)
     mount_client(app, CLIENT_DIR)
-    app.add_middleware(DrainRefusedBodies)
-    app.add_middleware(headers.SecurityHeaders)
-    app.add_middleware(headers.RequestIds)
     return app

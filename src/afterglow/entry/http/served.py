@@ -1,5 +1,7 @@
 """The application of this process, as Granian's workers import it."""
 
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
+
 from afterglow.config import load_settings
 from afterglow.entry.http.app import create_app
 from afterglow.infra.telemetry.logs import configure_logs
@@ -7,3 +9,6 @@ from afterglow.infra.telemetry.logs import configure_logs
 _settings = load_settings()
 configure_logs("http", _settings.log_level)
 app = create_app(_settings)
+if _settings.trusted_proxies:
+    # The scheme decides whether cookies are Secure, the address whom attempts are counted for.
+    app = wrap_asgi_with_proxy_headers(app, _settings.trusted_proxies)

@@ -21,6 +21,7 @@ from afterglow.features.pipeline.rules import SIDECAR, PhotoFacts
 from afterglow.features.pipeline.service import Completion
 from afterglow.features.steps.models import Run
 from afterglow.infra.db.database import Database, Tx
+from afterglow.infra.geo.zones import offset_minutes_at
 from afterglow.infra.imaging.metadata import Metadata, read_metadata
 from afterglow.infra.imaging.sniff import DERIVABLE, SNIFF_BYTES, MediaType, sniff
 from afterglow.infra.storage.part import SealedFile
@@ -196,11 +197,21 @@ async def refresh_metadata(ports: IngestPorts, run: Run) -> Completion:
 def taken_of(metadata: Metadata, modified_at: datetime | None, arrived_at: datetime) -> Taken:
     """Return when a photo was taken: by its file, else by its modification time, else by its arrival."""
     if metadata.taken_local:
-        source = metadata.taken_source or "exif"
-        return taken_by_clock(metadata.taken_local, metadata.offset_minutes, metadata.gps_utc, source)
+        taken = taken_by_clock(
+            metadata.taken_local, metadata.offset_minutes, metadata.gps_utc, metadata.taken_source or "exif"
+        )
+        return taken if taken.offset_minutes is not None else _zoned(taken, metadata)
     if modified_at:
         return taken_by_moment(modified_at, "mtime")
     return taken_by_moment(arrived_at, "upload")
+
+
+def _zoned(taken: Taken, metadata: Metadata) -> Taken:
+    """Return the photo's time with the zone of its position, where it has one."""
+    if metadata.latitude is None or metadata.longitude is None:
+        return taken
+    offset_minutes = offset_minutes_at(metadata.latitude, metadata.longitude, taken.local)
+    return taken_by_clock(taken.local, offset_minutes, None, taken.source)
 
 
 def facts_of(metadata: Metadata, taken: Taken) -> Facts:

@@ -38,12 +38,12 @@ _MAX_FIX_AGE_MINUTES: Final = 5
 def taken_by_clock(local: datetime, offset_minutes: int | None, gps_utc: datetime | None, source: str) -> Taken:
     """Return when a photo was taken whose file holds a wall clock.
 
-    The zone is the file's offset tag, else the distance of the clock from the GPS fix's UTC when that is near enough
+    The zone is the offset given, else the distance of the clock from the GPS fix's UTC when that is near enough
     to a quarter of an hour, else unknown.
 
     Args:
         local: The wall clock; naive.
-        offset_minutes: The file's own zone tag.
+        offset_minutes: The zone, as far as it is known otherwise.
         gps_utc: When the position was fixed; aware.
         source: What the clock was read from.
     """

@@ -1,0 +1,1 @@
+"""Places: what follows from a position, offline."""
