@@ -20,6 +20,7 @@ def main() -> int:
         (ROOT, ["ruff", "format", "."]),
         (ROOT, ["python", "tools/requirements_page.py"]),
         (ROOT, ["python", "tools/reference_pages.py"]),
+        (ROOT, ["python", "tools/reference_pages.py"]),
         (ROOT, ["python", "tools/openapi.py"]),
         (ROOT / "web", ["npm", "run", "--silent", "fix"]),
     ]

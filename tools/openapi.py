@@ -1,40 +1,35 @@
-"""Write docs/reference/openapi.json from the code, and the web client's types from it.
+"""Write docs/reference/openapi.json from the routes, and the web client's types from that.
 
-    .venv/bin/python tools/openapi.py [--check]      (`make openapi`)
+    .venv/bin/python tools/openapi.py [--check]      (`make openapi` sets up first)
 
-With `--check` nothing is written; the exit code is 1 if the committed document is not what the code says.
+With `--check` nothing is written; the exit code says whether the committed document is current.
 """
 
-import argparse
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from afterglow.entry.http.app import build_app
 
 ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
 DOCUMENT = ROOT / "docs" / "reference" / "openapi.json"
 
 
-def render() -> str:
-    """Return the OpenAPI document of the code, as it is committed."""
-    return json.dumps(build_app().openapi(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Write or check the document; return the exit code."""
-    parser = argparse.ArgumentParser(description="Write docs/reference/openapi.json and the web client's types.")
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    document = render()
-    if parser.parse_args(arguments).check:
-        is_current = DOCUMENT.exists() and DOCUMENT.read_text(encoding="utf-8") == document
-        print("docs/reference/openapi.json is", "current" if is_current else "stale: run `make openapi`")
+    text = json.dumps(build_app().openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    is_current = DOCUMENT.exists() and DOCUMENT.read_text(encoding="utf-8") == text
+    if "--check" in sys.argv[1:]:
+        if not is_current:
+            print(f"{DOCUMENT.relative_to(ROOT)} is not current: run `make openapi`")
         return 0 if is_current else 1
-    DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
-    DOCUMENT.write_text(document, encoding="utf-8")
-    return subprocess.run([ROOT / ".venv" / "bin" / "npm", "run", "openapi"], cwd=ROOT / "web", check=False).returncode
+    DOCUMENT.write_text(text, encoding="utf-8")
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # npm's scripts take Node from there
+    types: list[Path | str] = [BIN / "npm", "run", "--silent", "openapi"]
+    return subprocess.run(types, cwd=ROOT / "web", env={**os.environ, "PATH": path}, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ class Phase:
     folder: Path = ROOT
 
 
-def web(script: str) -> Phase:
+def web(script: str, *arguments: str) -> Phase:
     """Return the phase that runs one npm script of the web client."""
-    return Phase((("npm", "run", "--silent", script),), folder=ROOT / "web")
+    return Phase((("npm", "run", "--silent", script, "--", *arguments),), folder=ROOT / "web")
 
 
 PHASES = {
@@ -38,6 +38,7 @@ PHASES = {
     "contracts": Phase((("lint-imports", "--no-logo"),)),
     "web-lint": web("lint"),
     "web-types": web("typecheck"),
+    "web-api": web("openapi", "--check"),
     "web-deps": web("deps"),
     "web-size": web("size"),
     "web-test": web("test"),

@@ -13,27 +13,38 @@ CREATE FUNCTION visible_owners() RETURNS uuid[]
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN NULLIF(current_setting('afterglow.owners', true), '')::uuid[];
 
--- Put a table behind row-level security. With one role for everything (an external database with a single account)
--- the policy is forced on the table's owner too, and the reviewed SECURITY DEFINER functions get through by a setting
--- that only they make (`see_all`).
+-- Put a table behind row-level security: its rows are visible and writable to transactions of their owner alone.
 CREATE PROCEDURE guard(p_table regclass, p_column name)
 LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', p_table);
     EXECUTE format(
         'CREATE POLICY owner_rows ON %s USING (%I = ANY ((SELECT visible_owners())::uuid[]))', p_table, p_column);
-    CALL force_guard(p_table);
 END $$;
 
-CREATE PROCEDURE force_guard(p_table regclass)
+-- With one role for everything (an external database with a single account) the policies are forced on the tables'
+-- owner too, and the reviewed SECURITY DEFINER functions get through by a setting that only they make (`see_all`).
+-- Called after every upgrade, for new tables, and because a node may change from one role to two or back.
+CREATE PROCEDURE fence(p_single_role boolean)
 LANGUAGE plpgsql AS $$
+DECLARE
+    guarded regclass;
 BEGIN
-    IF current_setting('afterglow.single_role', true) = 'on' THEN
-        EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', p_table);
-        EXECUTE format(
-            $policy$CREATE POLICY definer_rows ON %s USING (current_setting('afterglow.definer', true) = 'on')$policy$,
-            p_table);
-    END IF;
+    FOR guarded IN
+        SELECT c.oid FROM pg_class c
+        WHERE c.relnamespace = 'afterglow'::regnamespace AND c.relrowsecurity AND c.relforcerowsecurity <> p_single_role
+    LOOP
+        IF p_single_role THEN
+            EXECUTE format(
+                $policy$CREATE POLICY definer_rows ON %s
+                        USING (current_setting('afterglow.definer', true) = 'on')$policy$,
+                guarded);
+            EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', guarded);
+        ELSE
+            EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', guarded);
+            EXECUTE format('DROP POLICY definer_rows ON %s', guarded);
+        END IF;
+    END LOOP;
 END $$;
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -165,11 +176,12 @@ CREATE TABLE photos (
 );
 -- The timeline, its months and the photo list's default: GET /api/timeline/{month}, GET /api/photos.
 CREATE INDEX photos_timeline ON photos (owner_id, taken_local DESC, id DESC) WHERE deleted_at IS NULL AND NOT archived;
--- GET /api/photos?archived=true, ?favorite=true, ?status=FAILED.
+-- GET /api/photos?archived=true, ?favorite=true, ?status=FAILED, ?kind=video.
 CREATE INDEX photos_archived ON photos (owner_id, taken_local DESC, id DESC) WHERE deleted_at IS NULL AND archived;
 CREATE INDEX photos_favorite ON photos (owner_id, taken_local DESC, id DESC) WHERE deleted_at IS NULL AND favorite;
 CREATE INDEX photos_unfinished ON photos (owner_id, status, taken_local DESC, id DESC)
     WHERE deleted_at IS NULL AND status <> 'STORED';
+CREATE INDEX photos_videos ON photos (owner_id, taken_local DESC, id DESC) WHERE deleted_at IS NULL AND kind = 'video';
 -- GET /api/trash.
 CREATE INDEX photos_trash ON photos (owner_id, deleted_at DESC, id DESC) WHERE deleted_at IS NOT NULL;
 CALL guard('photos', 'owner_id');
@@ -267,12 +279,10 @@ ALTER TABLE originals ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner_rows ON originals FOR SELECT USING (EXISTS (
     SELECT 1 FROM photo_files f
     WHERE f.checksum = originals.checksum AND f.owner_id = ANY ((SELECT visible_owners())::uuid[])));
-CALL force_guard('originals');
 ALTER TABLE original_locations ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner_rows ON original_locations FOR SELECT USING (EXISTS (
     SELECT 1 FROM photo_files f
     WHERE f.checksum = original_locations.checksum AND f.owner_id = ANY ((SELECT visible_owners())::uuid[])));
-CALL force_guard('original_locations');
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Steps
@@ -288,6 +298,8 @@ CREATE TABLE steps (
     reason text,
     priority smallint NOT NULL DEFAULT 0,
     attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- Runs in a row that ended because a part was away: they lengthen the back-off and are no attempts.
+    waits integer NOT NULL DEFAULT 0 CHECK (waits >= 0),
     next_try_at timestamptz NOT NULL,
     error text,
     error_code text,
@@ -306,10 +318,10 @@ CREATE TABLE steps (
 );
 -- Due work in order: first in, first out within a priority.
 CREATE INDEX steps_due ON steps (step, priority, next_try_at) WHERE state = 'waiting';
-CREATE INDEX steps_leases ON steps (lease_until) WHERE state = 'running';
+CREATE INDEX steps_leases ON steps (step, lease_until) WHERE state = 'running';
 CREATE UNIQUE INDEX steps_run ON steps (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX steps_failed ON steps (owner_id, finished_at DESC) WHERE state = 'failed';
-CREATE INDEX steps_stale ON steps (step, version);
+CREATE INDEX steps_stale ON steps (step, version, photo_id) WHERE state IN ('done', 'failed', 'skipped');
 CALL guard('steps', 'owner_id');
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -485,7 +497,7 @@ CALL guard('upload_sessions', 'owner_id');
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Reviewed functions that see across owners. Each pins its search path and returns no more than its caller needs.
--- `see_all` matters only with a single role (see `guard`); otherwise the definer's rights suffice.
+-- `see_all` matters only with a single role (see `fence`); otherwise the definer's rights suffice.
 -- ---------------------------------------------------------------------------------------------------------------------
 
 -- Open or close the fence for this transaction; a function that opens it closes it before it returns.
@@ -571,15 +583,15 @@ BEGIN
     RETURN in_use;
 END $$;
 
--- Sweeper: which of these uploads are still open.
+-- Sweeper: which of these uploads are open sessions, and whose.
 CREATE FUNCTION open_uploads(p_ids uuid[])
-RETURNS TABLE (id uuid)
+RETURNS TABLE (id uuid, owner_id uuid)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = afterglow, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM see_all(true);
     RETURN QUERY
-    SELECT u.id FROM upload_sessions u WHERE u.id = ANY (p_ids) AND u.state = 'open' AND u.expires_at > now();
+    SELECT u.id, u.owner_id FROM upload_sessions u WHERE u.id = ANY (p_ids) AND u.state = 'open';
     PERFORM see_all(false);
 END $$;
 
@@ -600,30 +612,34 @@ BEGIN
 END $$;
 
 -- Worker: start runs of a step. A run starts from `waiting` when due, or from `running` when its lease has passed;
--- the start counts the attempt, so a run that is killed counts too.
-CREATE FUNCTION claim_steps(p_step text, p_photo_ids uuid[], p_worker text, p_lease interval)
-RETURNS TABLE (photo_id uuid, owner_id uuid, run_id uuid, version integer, attempts integer)
+-- the start counts the attempt, so a run that is killed counts too. It runs, and is recorded, as the worker's own
+-- version; what a newer version has planned is left to workers that know it.
+CREATE FUNCTION claim_steps(
+    p_step text, p_version integer, p_algorithm text, p_photo_ids uuid[], p_worker text, p_lease interval)
+RETURNS TABLE (photo_id uuid, owner_id uuid, run_id uuid, version integer, attempts integer, waits integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = afterglow, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    moment timestamptz := clock_timestamp();
 BEGIN
     PERFORM see_all(true);
     RETURN QUERY
     WITH due AS (
         SELECT s.photo_id
         FROM steps s
-        WHERE s.step = p_step AND s.photo_id = ANY (p_photo_ids)
-          AND ((s.state = 'waiting' AND s.next_try_at <= clock_timestamp())
-               OR (s.state = 'running' AND s.lease_until < clock_timestamp()))
+        WHERE s.step = p_step AND s.photo_id = ANY (p_photo_ids) AND s.version <= p_version
+          AND ((s.state = 'waiting' AND s.next_try_at <= moment)
+               OR (s.state = 'running' AND s.lease_until < moment))
         ORDER BY s.photo_id
         FOR UPDATE SKIP LOCKED
     )
     UPDATE steps s
-    SET state = 'running', attempts = s.attempts + 1, run_id = gen_random_uuid(), worker = p_worker, again = false,
-        lease_until = clock_timestamp() + p_lease, started_at = clock_timestamp(), finished_at = NULL,
-        error = NULL, error_code = NULL, reason = NULL
+    SET state = 'running', version = p_version, algorithm = p_algorithm, attempts = s.attempts + 1,
+        run_id = gen_random_uuid(), worker = p_worker, again = false, lease_until = moment + p_lease,
+        started_at = moment, finished_at = NULL, error = NULL, error_code = NULL, reason = NULL
     FROM due
     WHERE s.photo_id = due.photo_id AND s.step = p_step
-    RETURNING s.photo_id, s.owner_id, s.run_id, s.version, s.attempts;
+    RETURNING s.photo_id, s.owner_id, s.run_id, s.version, s.attempts, s.waits;
     PERFORM see_all(false);
 END $$;
 
@@ -641,35 +657,55 @@ BEGIN
     PERFORM see_all(false);
 END $$;
 
--- Reconciler: due steps and expired leases, oldest first within a priority; ids only.
+-- Reconciler: due steps and expired leases, oldest first within a priority; ids only. The priorities are few and are
+-- looked up one by one, so that it reads no more rows than it returns, however many wait for a later time.
 CREATE FUNCTION due_steps(p_step text, p_limit integer)
 RETURNS TABLE (photo_id uuid, priority smallint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = afterglow, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    moment timestamptz := clock_timestamp();
 BEGIN
     PERFORM see_all(true);
     RETURN QUERY
     (SELECT s.photo_id, s.priority FROM steps s
-     WHERE s.state = 'running' AND s.lease_until < clock_timestamp() AND s.step = p_step
-     ORDER BY s.lease_until LIMIT p_limit)
-    UNION ALL
-    (SELECT s.photo_id, s.priority FROM steps s
-     WHERE s.state = 'waiting' AND s.step = p_step AND s.next_try_at <= clock_timestamp()
-     ORDER BY s.priority, s.next_try_at LIMIT p_limit);
+     WHERE s.state = 'running' AND s.step = p_step AND s.lease_until < moment
+     ORDER BY s.lease_until LIMIT p_limit);
+    RETURN QUERY
+    WITH RECURSIVE levels AS (
+        SELECT min(s.priority) AS level FROM steps s WHERE s.state = 'waiting' AND s.step = p_step
+        UNION ALL
+        SELECT (SELECT min(s.priority) FROM steps s
+                WHERE s.state = 'waiting' AND s.step = p_step AND s.priority > levels.level)
+        FROM levels WHERE levels.level IS NOT NULL
+    )
+    SELECT due.photo_id, due.priority
+    FROM levels, LATERAL (
+        SELECT s.photo_id, s.priority, s.next_try_at FROM steps s
+        WHERE s.state = 'waiting' AND s.step = p_step AND s.priority = levels.level AND s.next_try_at <= moment
+        ORDER BY s.next_try_at LIMIT p_limit
+    ) due
+    ORDER BY due.priority, due.next_try_at LIMIT p_limit;
     PERFORM see_all(false);
 END $$;
 
--- Backfill: finished steps of an older version, so that a version bump plans anew only what is stale.
-CREATE FUNCTION stale_steps(p_step text, p_version integer, p_limit integer)
+-- Backfill: finished steps of an older version, so that a version bump plans anew only what is stale; oldest photos
+-- first, and no more than fill the window: those that were planned and still wait count.
+CREATE FUNCTION stale_steps(p_step text, p_version integer, p_priority smallint, p_window integer)
 RETURNS TABLE (owner_id uuid, photo_id uuid)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = afterglow, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    waiting integer;
 BEGIN
     PERFORM see_all(true);
+    waiting := (SELECT count(*) FROM (
+        SELECT FROM steps s
+        WHERE s.state = 'waiting' AND s.step = p_step AND s.priority = p_priority LIMIT p_window) w);
     RETURN QUERY
     SELECT s.owner_id, s.photo_id FROM steps s
     WHERE s.step = p_step AND s.version < p_version AND s.state IN ('done', 'failed', 'skipped')
-    ORDER BY s.owner_id, s.photo_id LIMIT p_limit;
+    ORDER BY s.version, s.photo_id LIMIT p_window - waiting;
     PERFORM see_all(false);
 END $$;
 

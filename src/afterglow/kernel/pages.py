@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
+_MAX_CURSOR_CHARS = 512
 
 
 class BadCursorError(InvalidError):
@@ -41,6 +42,9 @@ def decode_cursor(cursor: str, size: int) -> tuple[str | int, ...]:
     Raises:
         BadCursorError: It holds no key of `size` parts.
     """
+    if len(cursor) > _MAX_CURSOR_CHARS:
+        # Nested deeply enough, JSON would exhaust the stack.
+        raise BadCursorError
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))

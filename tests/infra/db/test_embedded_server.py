@@ -24,16 +24,12 @@ from embedded_kit import (
 from afterglow.infra.db.embedded import (
     APP_ROLE,
     OWNER_ROLE,
-    SUPERUSER,
     ClusterOwnedError,
-    ClusterVersionError,
     DatabaseNotRunningError,
     EmbeddedPostgres,
-    Endpoint,
-    ServerStartError,
 )
 from afterglow.infra.db.embedded.process import Process, read_pid_file
-from afterglow.kernel.errors import ConflictError, CorruptError, UnavailableError
+from afterglow.kernel.errors import ConflictError, UnavailableError
 
 SOCKET_PATH_LIMIT = 107
 
@@ -147,74 +143,6 @@ async def test_another_object_finds_the_endpoint_in_the_files(shared: EmbeddedPo
 def test_passwords_are_not_in_the_text_of_an_endpoint(shared: EmbeddedPostgres) -> None:
     endpoint = shared.endpoint()
     assert not [password for password in endpoint.passwords.values() if password in repr(endpoint)]
-
-
-# --- roles
-
-
-@pytest.mark.req("ACC-4")
-async def test_only_the_superuser_has_rights_beyond_its_own(shared: EmbeddedPostgres) -> None:
-    async with connection(shared.endpoint()) as made:
-        rows = await made.fetch(
-            "SELECT rolname, rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication AS mighty "
-            "FROM pg_roles WHERE rolcanlogin"
-        )
-    assert dict(rows) == {SUPERUSER: True, OWNER_ROLE: False, APP_ROLE: False}
-
-
-async def test_owner_makes_tables_in_the_database_it_owns(shared: EmbeddedPostgres) -> None:
-    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
-    async with connection(shared.endpoint(), OWNER_ROLE) as made:
-        await made.execute("CREATE TABLE owned (v halfvec(3))")
-        await made.execute("DROP TABLE owned")
-        assert await made.fetchval(owner) == OWNER_ROLE
-
-
-@pytest.mark.req("ACC-4")
-@pytest.mark.parametrize(
-    "statement",
-    ["CREATE TABLE mine (id int)", "CREATE SCHEMA mine", "CREATE DATABASE mine", "SET ROLE afterglow_owner"],
-)
-async def test_app_role_may_not(shared: EmbeddedPostgres, statement: str) -> None:
-    async with connection(shared.endpoint()) as made:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await made.execute(statement)
-
-
-async def test_vector_extension_is_there(shared: EmbeddedPostgres) -> None:
-    distance = await fetch_value(shared.endpoint(), "SELECT '[1,2]'::vector <-> '[1,4]'::vector", APP_ROLE)
-    assert distance == 2
-
-
-@pytest.mark.parametrize("role", [SUPERUSER, OWNER_ROLE, APP_ROLE])
-async def test_wrong_password_is_refused(shared: EmbeddedPostgres, role: str) -> None:
-    forged = Endpoint(shared.endpoint().socket_dir, shared.endpoint().port, {role: "guess"})
-    with pytest.raises(asyncpg.InvalidPasswordError):
-        await asyncpg.connect(forged.dsn(role))
-
-
-async def test_no_network_no_trust(shared: EmbeddedPostgres) -> None:
-    async with connection(shared.endpoint(), SUPERUSER) as made:
-        assert await made.fetchval("SHOW listen_addresses") == ""
-        assert {row[0] for row in await made.fetch("SELECT auth_method FROM pg_hba_file_rules")} == {"scram-sha-256"}
-        stored = await made.fetch("SELECT rolpassword FROM pg_authid WHERE rolcanlogin")
-    assert all(row[0].startswith("SCRAM-SHA-256$") for row in stored)
-
-
-async def test_text_is_sorted_by_code_point_whatever_the_operating_system(shared: EmbeddedPostgres) -> None:
-    async with connection(shared.endpoint()) as made:
-        rows = await made.fetch("SELECT v FROM unnest(ARRAY['é', 'a', 'Z', 'z']) AS v ORDER BY v")
-        assert [row[0] for row in rows] == ["Z", "a", "z", "é"]
-        assert await made.fetchval("SELECT lower('É') = 'é' AND to_tsvector('simple', 'ÉTÉ') = '''été'':1'::tsvector")
-
-
-@pytest.mark.parametrize(("durable", "expected"), [(True, "on"), (False, "off")])
-async def test_only_tests_run_without_fsync(data_dir: Path, durable: bool, expected: str) -> None:
-    with stopped_at_end(EmbeddedPostgres(data_dir, durable=durable)) as server:
-        endpoint = server.start()
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            assert await fetch_value(endpoint, f"SHOW {setting}") == expected
-        assert await fetch_value(endpoint, "SHOW data_checksums") == "on"
 
 
 # --- kill -9
@@ -411,56 +339,3 @@ def test_copy_of_a_data_folder_has_a_server_of_its_own(server: EmbeddedPostgres,
         second.start()
         assert second.pid != server.pid
         assert server.is_alive()
-
-
-# --- failures
-
-
-async def test_failed_start_tells_the_log_and_frees_the_folder(data_dir: Path) -> None:
-    with pytest.raises(ServerStartError, match="shared_buffers"):
-        EmbeddedPostgres(data_dir, durable=False, settings={"shared_buffers": "much"}).start()
-    with stopped_at_end(EmbeddedPostgres(data_dir, durable=False)) as server:
-        assert await fetch_value(server.start(), "SELECT 1") == 1
-
-
-async def test_failure_after_the_log_file_took_over_is_told_too(server: EmbeddedPostgres, data_dir: Path) -> None:
-    server.start()
-    server.stop()
-    (data_dir / "postgres/data/global/pg_filenode.map").write_bytes(b"damaged")
-    with pytest.raises(ServerStartError, match=r"pg_filenode\.map"):
-        server.start()
-
-
-def test_cluster_of_another_major_version_is_refused(server: EmbeddedPostgres, data_dir: Path) -> None:
-    server.start()
-    server.stop()
-    version = data_dir / "postgres/data/PG_VERSION"
-    version.write_text("9\n")
-    with pytest.raises(ClusterVersionError, match="PostgreSQL 9"):
-        server.start()
-
-
-async def test_lost_passwords_are_replaced_without_losing_rows(server: EmbeddedPostgres, data_dir: Path) -> None:
-    async with connection(server.start(), OWNER_ROLE) as made:
-        await made.execute("CREATE TABLE kept AS SELECT 7 AS value")
-    old = server.endpoint().passwords
-    server.stop()
-    (data_dir / "secrets/postgres.json").unlink()
-    endpoint = server.start()
-    assert not set(endpoint.passwords.values()) & set(old.values())
-    assert await fetch_value(endpoint, "SELECT value FROM kept", OWNER_ROLE) == 7
-    assert await fetch_value(endpoint, "SELECT 1", APP_ROLE) == 1
-
-
-def test_passwords_stay_out_of_the_log(shared: EmbeddedPostgres) -> None:
-    root = shared.endpoint().socket_dir.parent
-    logged = "".join(path.read_text() for path in [*root.glob("log/*"), root / "startup.log"])
-    assert "ready to accept connections" in logged
-    assert not [password for password in shared.endpoint().passwords.values() if password in logged]
-
-
-def test_damaged_password_file_is_named(server: EmbeddedPostgres, data_dir: Path) -> None:
-    (data_dir / "secrets").mkdir(parents=True)
-    (data_dir / "secrets/postgres.json").write_text("{")
-    with pytest.raises(CorruptError, match=r"secrets/postgres\.json"):
-        server.start()

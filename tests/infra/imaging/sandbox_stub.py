@@ -25,8 +25,9 @@ def hear() -> wire.Message:
     return wire.parse(sys.stdin.buffer.read(wire.body_length(prefix)))
 
 
-def tell(**tags: object) -> None:
-    say({"result": wire.metadata_to_wire(Metadata(tags={"pid": os.getpid()} | tags))})
+def tell(resident_bytes: int = 1, **tags: object) -> None:
+    result = wire.metadata_to_wire(Metadata(tags={"pid": os.getpid()} | tags))
+    say({"result": result, "resident_bytes": resident_bytes})
 
 
 def die_while_writing(question: wire.Message) -> None:
@@ -44,35 +45,35 @@ def burn() -> None:
         pass
 
 
-def misbehave(how: str, question: wire.Message) -> None:
-    match how:
-        case "hang":
-            Path(question["source"]).write_text(str(os.getpid()))
-            time.sleep(600)
-        case "crash":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        case "crash-while-writing":
-            die_while_writing(question)
-        case "exit":
-            sys.exit(3)
-        case "burn":
-            burn()
-        case "print":
-            ANSWERS.write(b"libfoo: warning: something is odd\n")
-            ANSWERS.flush()
-            time.sleep(600)
-        case "boast":
-            ANSWERS.write(wire.LENGTH.pack(0xFFFFFFFF))
-            ANSWERS.flush()
-            time.sleep(600)
-        case "lie":
-            say({"result": {"width": "wide"}})
-        case "grow":
-            say({"result": wire.metadata_to_wire(Metadata(tags={"pid": os.getpid()})), "resident_bytes": 10**15})
-        case "environment":
-            tell(environment=dict(os.environ), descriptors=sorted(os.listdir("/proc/self/fd")), folder=str(Path.cwd()))
-        case _:
-            tell()
+def talk_outside_the_protocol(noise: bytes) -> None:
+    ANSWERS.write(noise)
+    ANSWERS.flush()
+    time.sleep(600)
+
+
+def hang(question: wire.Message) -> None:
+    Path(question["source"]).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def tell_surroundings() -> None:
+    descriptors = sorted(path.name for path in Path("/proc/self/fd").iterdir())
+    tell(environment=dict(os.environ), descriptors=descriptors, folder=str(Path.cwd()))
+
+
+MANNERS = {
+    "hang": hang,
+    "crash": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
+    "crash-while-writing": die_while_writing,
+    "exit": lambda _: sys.exit(3),
+    "burn": lambda _: burn(),
+    "print": lambda _: talk_outside_the_protocol(b"libfoo: warning: something is odd\n"),
+    "boast": lambda _: talk_outside_the_protocol(wire.LENGTH.pack(0xFFFFFFFF)),
+    "lie": lambda _: say({"result": {"width": "wide"}}),
+    "grow": lambda _: tell(resident_bytes=10**15),
+    "environment": lambda _: tell_surroundings(),
+    "work": lambda _: tell(),
+}
 
 
 def main() -> None:
@@ -81,7 +82,7 @@ def main() -> None:
         sys.exit(1)
     say({"ready": True})
     while True:
-        misbehave(how, hear())
+        MANNERS[how](hear())
 
 
 main()

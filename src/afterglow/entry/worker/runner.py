@@ -63,9 +63,9 @@ class StepRunner:
                 continue
             try:
                 kept = await self._renew(held)
-            except AfterglowError as error:
+            except Exception as error:
                 # The lease outlives two missed renewals; if the database stays away, the runs can't commit anyway.
-                log.warning("leases not renewed", code=error.code)
+                log.warning("leases not renewed", error=repr(error)[:500])
                 continue
             for run_id in set(held) - kept:
                 if task := self._running.get(run_id):
@@ -87,7 +87,9 @@ class StepRunner:
         except (RunLostError, PhotoNotFoundError) as error:
             bound.info("run dropped", code=error.code)
         except BaseException:
+            # This process stops: what the run still does must not outlive its record.
             task.cancel()
+            await asyncio.wait([task])
             raise
         finally:
             del self._running[run.run_id]

@@ -36,7 +36,7 @@ def scope_for(action: Action) -> Scope:
 def may(principal: Principal, action: Action, thing: Owned) -> bool:
     """Return whether the principal may do this: its own things only, within its credential's scopes.
 
-    A signed URL carries the scope of the one action it was made for; seeing is part of every other right.
+    No scope contains another: a credential for uploads alone sees nothing.
     """
     if thing.owner_id != principal.user_id:
         return False

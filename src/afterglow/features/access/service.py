@@ -6,7 +6,7 @@ from afterglow.features.access.errors import ActionForbiddenError
 from afterglow.features.access.rules import Action, Owned, may, scope_for
 from afterglow.kernel.principal import Principal
 
-__all__ = ["Action", "Owned", "require", "require_action"]
+__all__ = ["Action", "Owned", "require", "require_action", "require_all"]
 
 
 def require(principal: Principal, action: Action, *things: Owned) -> None:
@@ -21,11 +21,12 @@ def require(principal: Principal, action: Action, *things: Owned) -> None:
 
 
 def require_all(principal: Principal, action: Action, things: Iterable[Owned]) -> None:
-    """As `require`, for a bulk.
+    """As `require`, for a bulk; of an empty one the credential alone decides.
 
     Raises:
         ActionForbiddenError: It may not, for at least one.
     """
+    require_action(principal, action)
     if not all(may(principal, action, thing) for thing in things):
         raise ActionForbiddenError(action=action.value)
 

@@ -28,6 +28,7 @@ _BYTES: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/{photo_id}/thumbnail", response_class=Response, responses=_BYTES)
+@router.head("/{photo_id}/thumbnail", response_class=Response, include_in_schema=False)
 async def get_thumbnail(
     photo_id: UUID,
     request: Request,
@@ -46,6 +47,7 @@ async def get_thumbnail(
 
 
 @router.get("/{photo_id}/preview", response_class=Response, responses=_BYTES)
+@router.head("/{photo_id}/preview", response_class=Response, include_in_schema=False)
 async def get_preview(
     photo_id: UUID,
     request: Request,

@@ -1,5 +1,6 @@
 """Names and places of derivatives; pure."""
 
+import re
 from typing import Final
 
 from afterglow.kernel.ids import PhotoId, UserId
@@ -7,6 +8,7 @@ from afterglow.kernel.ids import PhotoId, UserId
 THUMBNAIL_SIZES: Final = (64, 128, 256, 512, 400)
 """Squares of these edges [px]; 400 is not a square but that wide, with the photo's own ratio."""
 PREVIEW: Final = "preview"
+_VERSION = re.compile(r"v(\d{1,9})")
 
 
 def folder_of(owner_id: UserId, photo_id: PhotoId, version: int) -> str:
@@ -16,3 +18,9 @@ def folder_of(owner_id: UserId, photo_id: PhotoId, version: int) -> str:
     """
     digits = photo_id.hex
     return f"{owner_id}/{digits[-2:]}/{digits[-4:-2]}/{photo_id}/v{version}"
+
+
+def is_older(folder_name: str, version: int) -> bool:
+    """Return whether a folder of derivatives is of an earlier version."""
+    match = _VERSION.fullmatch(folder_name)
+    return match is not None and int(match[1]) < version

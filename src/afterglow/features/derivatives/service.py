@@ -11,7 +11,7 @@ from afterglow.features.derivatives.errors import (
     NoDerivativeError,
     UnknownSizeError,
 )
-from afterglow.features.derivatives.rules import PREVIEW, THUMBNAIL_SIZES, folder_of
+from afterglow.features.derivatives.rules import PREVIEW, THUMBNAIL_SIZES, folder_of, is_older
 from afterglow.features.photos import service as photos
 from afterglow.features.photos.models import Derived, Photo, PhotoStatus
 from afterglow.features.pipeline import service as pipeline
@@ -23,7 +23,7 @@ from afterglow.infra.db.database import Database, Tx
 from afterglow.infra.imaging.errors import UnsupportedFormatError
 from afterglow.infra.imaging.port import DeriveRequest, DeriveResult, Imaging
 from afterglow.infra.storage.port import ObjectStore, original_key
-from afterglow.kernel.errors import UnavailableError
+from afterglow.kernel.errors import NotFoundError, UnavailableError
 from afterglow.kernel.ids import PhotoId, UserId
 from afterglow.kernel.principal import Principal
 
@@ -83,7 +83,7 @@ async def derive(ports: DerivePorts, run: Run) -> Completion:
         result = await ports.imaging.derive(DeriveRequest(source, photo.mime, folder, ports.max_pixels))
     except UnsupportedFormatError:
         return Completion(skipped_because=FORMAT_UNSUPPORTED)
-    await asyncio.to_thread(_remove_older, folder)
+    await asyncio.to_thread(_remove_older, folder, run.version)
     derived = _derived(result, run.version)
 
     async def apply(tx: Tx, status: PhotoStatus) -> None:
@@ -123,12 +123,10 @@ async def find_preview(tx: Tx, principal: Principal, cache: DerivativeCache, pho
 
 async def _find(tx: Tx, principal: Principal, cache: DerivativeCache, photo_id: PhotoId, name: str) -> FoundDerivative:
     photo = await photos.get_photo(tx, principal, photo_id)
-    if photo.derive_version == 0:
-        await _explain_absence(tx, photo)
     folder = cache.folder(photo.owner_id, photo.id, photo.derive_version)
-    path = await asyncio.to_thread(_existing, folder, name)
+    path = await asyncio.to_thread(_existing, folder, name) if photo.derive_version else None
     if path is None:
-        raise DerivativeEvictedError
+        raise await _reason_for_absence(tx, photo)
     return FoundDerivative(path, photo.derive_version, name)
 
 
@@ -140,12 +138,15 @@ async def ensure_derivatives(tx: Tx, principal: Principal, photo_id: PhotoId) ->
         await pipeline.wake_step(tx, photo.owner_id, photo.id, DERIVE)
 
 
-async def _explain_absence(tx: Tx, photo: Photo) -> None:
-    """Raise what a photo without derivatives means."""
-    for step in await steps.list_steps(tx, photo.owner_id, [photo.id]):
-        if step.name == DERIVE.name and step.state not in UNFINISHED:
-            raise NoDerivativeError(reason=step.reason or step.error_code)
-    raise DerivativeNotReadyError
+async def _reason_for_absence(tx: Tx, photo: Photo) -> NotFoundError:
+    """Return what it means that a photo has no derivatives on the disk."""
+    known = await steps.list_steps(tx, photo.owner_id, [photo.id])
+    step = next((step for step in known if step.name == DERIVE.name), None)
+    if step is None or step.state in UNFINISHED:
+        return DerivativeNotReadyError()
+    if step.state is StepState.DONE:
+        return DerivativeEvictedError()
+    return NoDerivativeError(reason=step.reason or step.error_code)
 
 
 async def _local_original(store: ObjectStore, photo: Photo) -> Path:
@@ -172,8 +173,8 @@ def _existing(folder: Path, name: str) -> Path | None:
     return next((path for suffix in (".jpg", ".png") if (path := folder / f"{name}{suffix}").exists()), None)
 
 
-def _remove_older(folder: Path) -> None:
-    """Remove the photo's derivatives of other versions."""
+def _remove_older(folder: Path, version: int) -> None:
+    """Remove the photo's derivatives of earlier versions; those of a later one belong to the run that overtook us."""
     for sibling in folder.parent.iterdir():
-        if sibling != folder:
+        if is_older(sibling.name, version):
             shutil.rmtree(sibling, ignore_errors=True)

@@ -1,6 +1,6 @@
 """What ingest refuses. Whatever it refuses, it leaves nothing behind."""
 
-from afterglow.kernel.errors import CorruptError, InvalidError, UnsupportedTypeError
+from afterglow.kernel.errors import CorruptError, InvalidError, UnavailableError, UnsupportedTypeError
 
 
 class UnsupportedFileTypeError(UnsupportedTypeError):
@@ -19,3 +19,9 @@ class ChecksumMismatchError(CorruptError):
     """The bytes that arrived are not the bytes that were announced; nothing was kept."""
 
     code = "upload.checksum-mismatch"
+
+
+class OriginalUnreadableError(UnavailableError):
+    """The original can't be read now."""
+
+    code = "original.unreadable"

@@ -53,6 +53,7 @@ class Accepted:
 
     Attributes:
         photo_id: The photo with these bytes; None when the owner has purged them before (`is_tombstoned`).
+        received_at: When these bytes became this photo.
         is_duplicate: The owner had the photo already.
         is_in_trash: And it lies in the trash, where it stays.
         is_tombstoned: The owner purged these bytes; nothing was kept.
@@ -62,6 +63,7 @@ class Accepted:
     photo_id: PhotoId | None
     status: PhotoStatus | None = None
     receipt: Receipt | None = None
+    received_at: datetime | None = None
     is_duplicate: bool = False
     is_in_trash: bool = False
     is_tombstoned: bool = False

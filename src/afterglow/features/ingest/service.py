@@ -8,10 +8,15 @@ can't come about.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from afterglow.features.ingest.errors import ChecksumMismatchError, EmptyFileError, UnsupportedFileTypeError
+from afterglow.features.ingest.errors import (
+    ChecksumMismatchError,
+    EmptyFileError,
+    OriginalUnreadableError,
+    UnsupportedFileTypeError,
+)
 from afterglow.features.ingest.models import Accepted, Arrival, Receipt, ReceiptState
 from afterglow.features.photos import service as photos
 from afterglow.features.photos.models import Camera, Facts, Known, NewPhoto, PhotoStatus, Position, Taken
@@ -39,6 +44,11 @@ REFUSALS = (EmptyFileError, UnsupportedFileTypeError, ChecksumMismatchError)
 # Longer than any put may take: its age is the time of its last byte, and large files are copied for minutes.
 STRAY_ORIGINAL_AGE = timedelta(hours=24)
 _SWEEP_BATCH = 1000
+# Each holds a database connection for as long as the store takes, which for a copy to a slow disk is minutes.
+_PUTS_AT_ONCE = 4
+# A modification time in the first hours of 1970 or before is a clock's zero, not a time.
+_EARLIEST_MODIFIED = datetime(1970, 1, 2, tzinfo=UTC)
+_CLOCK_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +58,13 @@ class IngestPorts:
     Attributes:
         store: The store of originals at home.
         spool: Where arrivals lie.
+        puts: Bounds how many arrivals go to the store at once.
     """
 
     database: Database
     store: ObjectStore
     spool: Spool
+    puts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PUTS_AT_ONCE))
 
 
 Also = Callable[[Tx, Accepted], Awaitable[None]]
@@ -64,6 +76,9 @@ async def nothing_else(tx: Tx, accepted: Accepted) -> None:
 
 async def accept(ports: IngestPorts, arrival: Arrival, also: Also = nothing_else) -> Accepted:
     """Make a photo of a complete file in the spool, or find the one that has its bytes already.
+
+    Bytes that the owner has are put all the same: the store proves the copy it holds, or takes this one in its place
+    if that is lost; only then the spool's copy goes (P-3). Bytes that the owner has purged are not kept.
 
     `also` runs in the transaction that commits the answer. On return the answer is committed and the spool part is
     gone. A file that is refused leaves nothing; on any other error it stays in the spool to be tried again.
@@ -90,18 +105,18 @@ async def _accept(ports: IngestPorts, arrival: Arrival, also: Also) -> Accepted:
         raise ChecksumMismatchError(checksum=str(sealed.checksum))
     media_type = await _require_type(ports.spool, arrival, sealed)
     metadata = await asyncio.to_thread(read_metadata, sealed.path)
-    async with ports.database.lock(lock_key(sealed.checksum)) as connection:
+    async with ports.puts, ports.database.lock(lock_key(sealed.checksum)) as connection:
         async with ports.database.transaction_on(connection, [arrival.owner_id]) as tx:
-            settled = await _find_settled(tx, arrival, sealed.checksum)
-            if settled:
+            settled = await find_settled(tx, arrival.owner_id, sealed.checksum)
+            if settled and settled.is_tombstoned:
                 await also(tx, settled)
-        if settled:
+        if settled and settled.is_tombstoned:
             await ports.spool.discard(arrival.upload_id)
             return settled
         await ports.store.put(original_key(sealed.checksum), sealed.path, sealed.checksum)
         fault_point("ingest.after-put")
         async with ports.database.transaction_on(connection, [arrival.owner_id]) as tx:
-            accepted = await _create(tx, ports.store.name, arrival, sealed, media_type, metadata)
+            accepted = await _record(tx, ports.store.name, arrival, sealed, media_type, metadata)
             await also(tx, accepted)
             fault_point("ingest.before-commit")
     fault_point("ingest.after-commit")
@@ -117,35 +132,40 @@ async def _require_type(spool: Spool, arrival: Arrival, sealed: SealedFile) -> M
     return media_type
 
 
-async def _find_settled(tx: Tx, arrival: Arrival, checksum: Checksum) -> Accepted | None:
-    """Return the answer for bytes that this owner has or has purged; None if they are new to them."""
-    known = (await photos.list_known(tx, arrival.owner_id, [checksum])).get(checksum)
+async def find_settled(tx: Tx, owner_id: UserId, checksum: Checksum) -> Accepted | None:
+    """Return the answer for bytes that this owner has stored or has purged; None if they are wanted."""
+    known = (await photos.list_known(tx, owner_id, [checksum])).get(checksum)
     if known and known.stored_at:
-        await photos.add_source(tx, arrival.owner_id, known.photo_id, arrival.source)
-        photo = await photos.get_owned_photo(tx, arrival.owner_id, known.photo_id)
-        return Accepted(
-            checksum,
-            known.photo_id,
-            photo.status,
-            receipt_of(known),
-            is_duplicate=True,
-            is_in_trash=known.in_trash,
-        )
-    if await photos.list_tombstoned(tx, arrival.owner_id, [checksum]):
+        return await _duplicate(tx, owner_id, known)
+    if known is None and await photos.list_tombstoned(tx, owner_id, [checksum]):
         return Accepted(checksum, None, is_tombstoned=True)
     return None
 
 
-async def _create(
+async def _duplicate(tx: Tx, owner_id: UserId, known: Known) -> Accepted:
+    photo = await photos.get_owned_photo(tx, owner_id, known.photo_id)
+    return Accepted(
+        known.checksum,
+        known.photo_id,
+        photo.status,
+        receipt_of(known),
+        known.received_at,
+        is_duplicate=True,
+        is_in_trash=known.in_trash,
+    )
+
+
+async def _record(
     tx: Tx, store: str, arrival: Arrival, sealed: SealedFile, media_type: MediaType, metadata: Metadata
 ) -> Accepted:
+    """Record an original that now lies in the store, and the photo it is, unless the owner has that already."""
     owner_id = arrival.owner_id
     checksum = sealed.checksum
     await photos.keep_original(tx, checksum, sealed.size_bytes, sealed.sha1, store, original_key(checksum))
     known = (await photos.list_known(tx, owner_id, [checksum])).get(checksum)
     if known:
-        # The photo's original was lost and has come back with this upload.
-        return Accepted(checksum, known.photo_id, receipt=receipt_of(known), is_duplicate=True)
+        await photos.add_source(tx, owner_id, known.photo_id, arrival.source)
+        return await _duplicate(tx, owner_id, known)
     photo = NewPhoto(
         id=PhotoId(new_id()),
         owner_id=owner_id,
@@ -158,7 +178,9 @@ async def _create(
     )
     await photos.create_photo(tx, photo, arrival.source)
     status = await pipeline.plan_photo(tx, owner_id, photo.id, _plan_facts(media_type))
-    return Accepted(checksum, photo.id, status, Receipt(ReceiptState.STORED, tx.now))
+    # As the database has it, so that asking again gives the same receipt.
+    created = (await photos.list_known(tx, owner_id, [checksum]))[checksum]
+    return Accepted(checksum, photo.id, status, receipt_of(created), created.received_at)
 
 
 def _plan_facts(media_type: MediaType) -> PhotoFacts:
@@ -177,6 +199,7 @@ async def refresh_metadata(ports: IngestPorts, run: Run) -> Completion:
 
     Raises:
         PhotoNotFoundError: The photo was deleted meanwhile.
+        OriginalUnreadableError: Its original can't be read now.
         UnavailableError: The store is away.
     """
     async with ports.database.transaction([run.owner_id], read_only=True) as tx:
@@ -184,7 +207,11 @@ async def refresh_metadata(ports: IngestPorts, run: Run) -> Completion:
     path = ports.store.local_path(original_key(photo.checksum)) if photo.checksum else None
     if path is None:
         return Completion(skipped_because="original.not-local")
-    metadata = await asyncio.to_thread(read_metadata, path)
+    await ports.store.check()
+    try:
+        metadata = await asyncio.to_thread(read_metadata, path)
+    except OSError as error:
+        raise OriginalUnreadableError from error
     facts = facts_of(metadata, taken_of(metadata, None, photo.taken.at) if metadata.taken_local else photo.taken)
 
     async def apply(tx: Tx, status: PhotoStatus) -> None:
@@ -195,13 +222,13 @@ async def refresh_metadata(ports: IngestPorts, run: Run) -> Completion:
 
 
 def taken_of(metadata: Metadata, modified_at: datetime | None, arrived_at: datetime) -> Taken:
-    """Return when a photo was taken: by its file, else by its modification time, else by its arrival."""
+    """Return when a photo was taken: by its file, else by a modification time that makes sense, else by its arrival."""
     if metadata.taken_local:
         taken = taken_by_clock(
             metadata.taken_local, metadata.offset_minutes, metadata.gps_utc, metadata.taken_source or "exif"
         )
         return taken if taken.offset_minutes is not None else _zoned(taken, metadata)
-    if modified_at:
+    if modified_at and _EARLIEST_MODIFIED <= modified_at <= arrived_at + _CLOCK_AHEAD:
         return taken_by_moment(modified_at, "mtime")
     return taken_by_moment(arrived_at, "upload")
 

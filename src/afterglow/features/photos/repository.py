@@ -155,9 +155,9 @@ async def find_photo(tx: Tx, owner_id: UserId, photo_id: PhotoId) -> Photo | Non
 
 
 async def lock_status(tx: Tx, owner_id: UserId, photo_id: PhotoId) -> PhotoStatus | None:
-    """Lock the photo's row until the commit and return its status."""
+    """Lock the photo's row until the commit and return its status; rows that only refer to it may be added."""
     value = await tx.fetch_value(
-        "SELECT status FROM photos WHERE id = $1 AND owner_id = $2 FOR UPDATE", photo_id, owner_id
+        "SELECT status FROM photos WHERE id = $1 AND owner_id = $2 FOR NO KEY UPDATE", photo_id, owner_id
     )
     return PhotoStatus(value) if value else None
 
@@ -174,11 +174,14 @@ async def list_photos(
         args.extend(values)
         conditions.append(condition.format(*numbers))
 
+    # Literals, not parameters, where a partial index is to be proven usable.
     if which.status:
-        add("p.status = {}", which.status.value)
+        add(f"p.status = '{which.status.value}'")
     if which.favorite is not None:
         add("p.favorite" if which.favorite else "NOT p.favorite")
-    if which.kind:
+    if which.kind == "video":
+        add("p.kind = 'video'")
+    elif which.kind:
         add("p.kind = {}", which.kind)
     if which.taken_from:
         add("p.taken_local >= {}", which.taken_from)

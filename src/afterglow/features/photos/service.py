@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from afterglow.features.access.rules import Action, Owned
-from afterglow.features.access.service import require
+from afterglow.features.access.service import require, require_action
 from afterglow.features.photos import repository
 from afterglow.features.photos.errors import PhotoNotFoundError
 from afterglow.features.photos.models import Derived, Facts, Known, NewPhoto, Photo, PhotoFilter, PhotoStatus, Source
@@ -80,8 +80,10 @@ async def list_photos(tx: Tx, principal: Principal, which: PhotoFilter, cursor: 
     """Return the principal's photos, newest first by wall clock, stable while photos arrive.
 
     Raises:
+        ActionForbiddenError: Its credential does not allow to see photos.
         BadCursorError: The cursor was not made by this list.
     """
+    require_action(principal, Action.VIEW)
     after = _decode_key(cursor) if cursor else None
     photos = await repository.list_photos(tx, principal.user_id, which, after, limit + 1)
     more = len(photos) > limit

@@ -102,10 +102,18 @@ def status_of(steps: Iterable[Step]) -> PhotoStatus:
         return PhotoStatus.FAILED
     unfinished = [step for step in needed if step.state in UNFINISHED]
     if unfinished or not needed:
-        begun = any(step.state is StepState.RUNNING or step.attempts for step in unfinished)
+        begun = any(step.state is StepState.RUNNING or step.attempts or step.waits for step in unfinished)
         return PhotoStatus.PROCESSING if begun else PhotoStatus.INGESTED
     home = by_kind[StepKind.STORE]
     return PhotoStatus.STORED if home and all(_is_over(step) for step in home) else PhotoStatus.PROCESSED
+
+
+def is_stale(definition: StepDefinition, steps: Iterable[Step]) -> bool:
+    """Return whether the step is over and was last done as an older version."""
+    return any(
+        step.name == definition.name and step.version < definition.version and step.state not in UNFINISHED
+        for step in steps
+    )
 
 
 def is_processing(steps: Iterable[Step]) -> bool:

@@ -13,6 +13,7 @@ from afterglow.features.pipeline.rules import (
     PhotoFacts,
     StepDefinition,
     StepKind,
+    is_stale,
     plan,
     plan_again,
     status_of,
@@ -57,15 +58,23 @@ async def plan_photo(tx: Tx, owner_id: UserId, photo_id: PhotoId, facts: PhotoFa
 
 
 async def wake_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, definition: StepDefinition) -> None:
-    """Have a step run (again), because its input changed; many wakes before it runs cost one run."""
+    """Have a step run (again), because its input changed; many wakes before it runs cost one run.
+
+    Raises:
+        PhotoNotFoundError: The owner has no such photo.
+    """
+    current = await photos.lock_status(tx, owner_id, photo_id)
     await steps.plan_steps(tx, owner_id, photo_id, [plan_again(definition)])
+    await _settle(tx, owner_id, photo_id, current)
 
 
 async def start_runs(
     tx: Tx, definition: StepDefinition, photo_ids: Sequence[PhotoId], worker: str, lease: timedelta
 ) -> list[Run]:
     """Start the step where it is due; a step that it takes to show a photo shows it as PROCESSING."""
-    runs = await steps.start_runs(tx, definition.name, photo_ids, worker, lease)
+    runs = await steps.start_runs(
+        tx, definition.name, definition.version, definition.algorithm, photo_ids, worker, lease
+    )
     if definition.kind is not StepKind.DERIVE:
         return runs
     for owner_id in sorted({run.owner_id for run in runs}):
@@ -85,8 +94,7 @@ async def complete_run(tx: Tx, run: Run, completion: Completion) -> None:
     """
     current = await photos.lock_status(tx, run.owner_id, run.photo_id)
     await steps.finish(tx, run, skipped_because=completion.skipped_because)
-    for definition in completion.wakes:
-        await wake_step(tx, run.owner_id, run.photo_id, definition)
+    await steps.plan_steps(tx, run.owner_id, run.photo_id, [plan_again(definition) for definition in completion.wakes])
     status = status_of(await steps.list_steps(tx, run.owner_id, [run.photo_id]))
     if completion.apply:
         await completion.apply(tx, status)
@@ -132,20 +140,29 @@ async def wake_due(tx: Tx, limit: int) -> int:
     return count
 
 
-async def plan_stale(tx: Tx, limit: int) -> int:
-    """Plan anew a bounded number of steps whose version has been overtaken; return how many.
+async def list_stale(tx: Tx, window: int) -> list[tuple[StepDefinition, UserId, PhotoId]]:
+    """Return steps whose version has been overtaken: at most a window of each, less what is planned and waits."""
+    return [
+        (definition, owner_id, photo_id)
+        for definition in DEFINITIONS.values()
+        for owner_id, photo_id in await repository.list_stale(
+            tx, definition.name, definition.version, BACKFILL_PRIORITY, window
+        )
+    ]
 
-    They wait behind new photos.
+
+async def plan_stale(tx: Tx, definition: StepDefinition, owner_id: UserId, photo_id: PhotoId) -> bool:
+    """Plan one overtaken step anew, to wait behind new photos; return False if it is not overtaken any more.
+
+    Raises:
+        PhotoNotFoundError: The photo was deleted meanwhile.
     """
-    count = 0
-    for definition in DEFINITIONS.values():
-        for owner_id, photo_id in await repository.list_stale(tx, definition.name, definition.version, limit):
-            await tx.see_owners([owner_id])
-            current = await photos.lock_status(tx, owner_id, photo_id)
-            await steps.plan_steps(tx, owner_id, photo_id, [plan_again(definition, BACKFILL_PRIORITY)])
-            await _settle(tx, owner_id, photo_id, current)
-            count += 1
-    return count
+    current = await photos.lock_status(tx, owner_id, photo_id)
+    if not is_stale(definition, await steps.list_steps(tx, owner_id, [photo_id])):
+        return False
+    await steps.plan_steps(tx, owner_id, photo_id, [plan_again(definition, BACKFILL_PRIORITY)])
+    await _settle(tx, owner_id, photo_id, current)
+    return True
 
 
 async def _settle(tx: Tx, owner_id: UserId, photo_id: PhotoId, current: PhotoStatus) -> PhotoStatus:

@@ -1,13 +1,19 @@
 """Jobs of the pipeline: what a step's work looks like, and the reconciler."""
 
+import contextlib
+from functools import partial
 from typing import Protocol
 
+from afterglow.features.photos.errors import PhotoNotFoundError
 from afterglow.features.pipeline import service
+from afterglow.features.pipeline.rules import StepDefinition
 from afterglow.features.pipeline.service import Completion
 from afterglow.features.steps.models import Run
-from afterglow.infra.db.database import Database
+from afterglow.infra.db.database import Database, Tx
+from afterglow.kernel.ids import PhotoId, UserId
 
 _WAKE_WINDOW = 500
+# Backfill steps that may wait at once, of each kind.
 _STALE_WINDOW = 200
 
 
@@ -40,5 +46,13 @@ class PlanStale:
         self._database = database
 
     async def __call__(self) -> None:
-        """Plan one window."""
-        await self._database.run([], lambda tx: service.plan_stale(tx, _STALE_WINDOW))
+        """Fill the window; each step in a transaction of its own, so that no photo is locked for long."""
+        stale = await self._database.run([], lambda tx: service.list_stale(tx, _STALE_WINDOW), read_only=True)
+        for definition, owner_id, photo_id in stale:
+            # The photo may be deleted meanwhile.
+            with contextlib.suppress(PhotoNotFoundError):
+                await self._database.run([owner_id], partial(_plan, definition, owner_id, photo_id))
+
+
+async def _plan(definition: StepDefinition, owner_id: UserId, photo_id: PhotoId, tx: Tx) -> None:
+    await service.plan_stale(tx, definition, owner_id, photo_id)

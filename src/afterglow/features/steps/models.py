@@ -22,7 +22,12 @@ UNFINISHED = frozenset({StepState.WAITING, StepState.RUNNING})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One stage of the pipeline for one photo."""
+    """One stage of the pipeline for one photo.
+
+    Attributes:
+        attempts: Runs that were started and count.
+        waits: Runs in a row that ended because a part was away; they don't count.
+    """
 
     photo_id: PhotoId
     name: str
@@ -31,6 +36,7 @@ class Step:
     state: StepState
     reason: str | None
     attempts: int
+    waits: int
     next_try_at: datetime | None
     error: str | None
     error_code: str | None
@@ -52,7 +58,12 @@ class NewStep:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A started run of a step; whoever holds it may finish the step while its lease holds."""
+    """A started run of a step; whoever holds it may finish the step until another run has taken over.
+
+    Attributes:
+        attempts: Runs so far that count, this one included.
+        waits: Runs in a row before this one that ended because a part was away.
+    """
 
     run_id: RunId
     photo_id: PhotoId
@@ -60,6 +71,7 @@ class Run:
     step: str
     version: int
     attempts: int
+    waits: int
 
 
 @dataclass(frozen=True, slots=True)

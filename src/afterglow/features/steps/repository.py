@@ -1,13 +1,15 @@
 """SQL of steps."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from afterglow.features.steps.models import Due, NewStep, Run, Step, StepState
 from afterglow.infra.db.database import Record, Tx
 from afterglow.kernel.ids import PhotoId, RunId, UserId
 
-_COLUMNS = "photo_id, step, version, algorithm, state, reason, attempts, next_try_at, error, error_code, run_id, worker"
+_COLUMNS = (
+    "photo_id, step, version, algorithm, state, reason, attempts, waits, next_try_at, error, error_code, run_id, worker"
+)
 
 
 async def list_steps(tx: Tx, owner_id: UserId, photo_ids: Sequence[PhotoId]) -> list[Step]:
@@ -27,14 +29,15 @@ async def list_steps(tx: Tx, owner_id: UserId, photo_ids: Sequence[PhotoId]) -> 
 async def insert_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Sequence[NewStep]) -> None:
     """Add steps, or put existing ones into the state given.
 
-    A running step is not disturbed: it is marked to run again. Attempts start anew.
+    A running step is not disturbed: it is marked to run again. Attempts start anew. When a step is due is written and
+    read by the database's clock, which all workers share.
     """
     await tx.execute(
         """
         INSERT INTO steps AS s
             (photo_id, owner_id, step, version, algorithm, state, reason, priority, next_try_at, created_at,
              finished_at)
-        SELECT $1, $2, n.step, n.version, n.algorithm, n.state, n.reason, n.priority, $9::timestamptz, $9::timestamptz,
+        SELECT $1, $2, n.step, n.version, n.algorithm, n.state, n.reason, n.priority, now(), $9::timestamptz,
                CASE WHEN n.state IN ('done', 'skipped') THEN $9::timestamptz END
         FROM unnest($3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::smallint[])
              AS n (step, version, algorithm, state, reason, priority)
@@ -45,6 +48,7 @@ async def insert_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Seque
             state = CASE WHEN s.state = 'running' THEN s.state ELSE excluded.state END,
             reason = CASE WHEN s.state = 'running' THEN s.reason ELSE excluded.reason END,
             attempts = CASE WHEN s.state = 'running' THEN s.attempts ELSE 0 END,
+            waits = CASE WHEN s.state = 'running' THEN s.waits ELSE 0 END,
             priority = excluded.priority,
             next_try_at = excluded.next_try_at,
             finished_at = excluded.finished_at,
@@ -63,9 +67,13 @@ async def insert_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Seque
     )
 
 
-async def claim_steps(tx: Tx, step: str, photo_ids: Sequence[PhotoId], worker: str, lease: timedelta) -> list[Run]:
+async def claim_steps(
+    tx: Tx, step: str, version: int, algorithm: str, photo_ids: Sequence[PhotoId], worker: str, lease: timedelta
+) -> list[Run]:
     """Start runs of the step for those of the photos where it is due; across owners."""
-    rows = await tx.fetch("SELECT * FROM claim_steps($1, $2::uuid[], $3, $4)", step, photo_ids, worker, lease)
+    rows = await tx.fetch(
+        "SELECT * FROM claim_steps($1, $2, $3, $4::uuid[], $5, $6)", step, version, algorithm, photo_ids, worker, lease
+    )
     return [
         Run(
             run_id=RunId(row["run_id"]),
@@ -74,6 +82,7 @@ async def claim_steps(tx: Tx, step: str, photo_ids: Sequence[PhotoId], worker: s
             step=step,
             version=row["version"],
             attempts=row["attempts"],
+            waits=row["waits"],
         )
         for row in rows
     ]
@@ -99,7 +108,8 @@ async def finish_run(tx: Tx, run: Run, state: StepState, reason: str | None) -> 
             state = CASE WHEN again THEN 'waiting' ELSE $4::text END,
             reason = CASE WHEN again THEN NULL ELSE $5::text END,
             attempts = CASE WHEN again THEN 0 ELSE attempts END,
-            next_try_at = CASE WHEN again THEN $6::timestamptz ELSE next_try_at END,
+            waits = 0,
+            next_try_at = CASE WHEN again THEN now() ELSE next_try_at END,
             again = false, lease_until = NULL, finished_at = $6::timestamptz, error = NULL, error_code = NULL
         WHERE photo_id = $1 AND step = $2 AND run_id = $3 AND state = 'running' AND owner_id = $7
         """,
@@ -114,14 +124,18 @@ async def finish_run(tx: Tx, run: Run, state: StepState, reason: str | None) -> 
     return count == 1
 
 
-async def fail_run(tx: Tx, run: Run, *, code: str, error: str, next_try_at: datetime | None, counts: bool) -> bool:
-    """End a run badly: to be tried again at a time, or for good (None); False if it is no longer the step's run."""
+async def fail_run(tx: Tx, run: Run, *, code: str, error: str, delay: timedelta | None, counts: bool) -> bool:
+    """End a run badly: to be tried again after a while, or for good (None); False if it is no longer the step's run.
+
+    Asked for again meanwhile, the step waits anew.
+    """
     count = await tx.execute_count(
         """
         UPDATE steps SET
-            state = CASE WHEN $6::timestamptz IS NULL AND NOT again THEN 'failed' ELSE 'waiting' END,
+            state = CASE WHEN $6::interval IS NULL AND NOT again THEN 'failed' ELSE 'waiting' END,
             attempts = CASE WHEN again THEN 0 WHEN $7::boolean THEN attempts ELSE attempts - 1 END,
-            next_try_at = COALESCE(CASE WHEN again THEN $8::timestamptz ELSE $6::timestamptz END, next_try_at),
+            waits = CASE WHEN again OR $7::boolean THEN 0 ELSE waits + 1 END,
+            next_try_at = CASE WHEN again THEN now() ELSE now() + COALESCE($6::interval, interval '0') END,
             error_code = $4, error = $5, again = false, lease_until = NULL, finished_at = $8::timestamptz
         WHERE photo_id = $1 AND step = $2 AND run_id = $3 AND state = 'running' AND owner_id = $9
         """,
@@ -130,7 +144,7 @@ async def fail_run(tx: Tx, run: Run, *, code: str, error: str, next_try_at: date
         run.run_id,
         code,
         error,
-        next_try_at,
+        delay,
         counts,
         tx.now,
         run.owner_id,
@@ -142,13 +156,13 @@ async def retry_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str) -> 
     """Put a failed step back to waiting with fresh attempts; False where it has not failed."""
     count = await tx.execute_count(
         """
-        UPDATE steps SET state = 'waiting', attempts = 0, next_try_at = $4, error = NULL, error_code = NULL
+        UPDATE steps SET
+            state = 'waiting', attempts = 0, waits = 0, next_try_at = now(), error = NULL, error_code = NULL
         WHERE photo_id = $1 AND owner_id = $2 AND step = $3 AND state = 'failed'
         """,
         photo_id,
         owner_id,
         step,
-        tx.now,
     )
     return count == 1
 
@@ -163,6 +177,7 @@ def _step(row: Record) -> Step:
         state=state,
         reason=row["reason"],
         attempts=row["attempts"],
+        waits=row["waits"],
         next_try_at=row["next_try_at"] if state is StepState.WAITING else None,
         error=row["error"],
         error_code=row["error_code"],

@@ -28,12 +28,15 @@ async def plan_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Sequenc
             tx.defer(Job(task=step.name, photo_id=photo_id, priority=step.priority))
 
 
-async def start_runs(tx: Tx, step: str, photo_ids: Sequence[PhotoId], worker: str, lease: timedelta) -> list[Run]:
+async def start_runs(
+    tx: Tx, step: str, version: int, algorithm: str, photo_ids: Sequence[PhotoId], worker: str, lease: timedelta
+) -> list[Run]:
     """Start the step where it is due, each under a fresh run id; the start counts as an attempt.
 
-    Of several workers that try, one gets the run.
+    The step is run, and recorded, as this version; one that was planned by a newer version is left alone. Of several
+    workers that try, one gets the run.
     """
-    return await repository.claim_steps(tx, step, photo_ids, worker, lease)
+    return await repository.claim_steps(tx, step, version, algorithm, photo_ids, worker, lease)
 
 
 async def renew_leases(tx: Tx, run_ids: Sequence[RunId], lease: timedelta) -> set[RunId]:
@@ -58,7 +61,13 @@ async def fail(tx: Tx, run: Run, error: BaseException, max_attempts: int) -> Ver
     Raises:
         RunLostError: The lease has passed to another run; the transaction must not commit.
     """
-    verdict = judge(error, run.attempts, max_attempts, random.random())  # noqa: S311 - jitter, not a secret
+    verdict = judge(
+        error,
+        attempts=run.attempts,
+        waits=run.waits,
+        max_attempts=max_attempts,
+        jitter=random.random(),  # noqa: S311 - jitter, not a secret
+    )
     code, text = describe(error)
     again = verdict if isinstance(verdict, TryAgain) else None
     held = await repository.fail_run(
@@ -66,7 +75,7 @@ async def fail(tx: Tx, run: Run, error: BaseException, max_attempts: int) -> Ver
         run,
         code=code,
         error=text,
-        next_try_at=tx.now + again.delay if again else None,
+        delay=again.delay if again else None,
         counts=again.counts if again else True,
     )
     if not held:

@@ -1,6 +1,6 @@
 """SQL of the timeline."""
 
-from datetime import date
+from datetime import date, datetime, time
 
 from afterglow.features.timeline.models import MonthCount, Tile
 from afterglow.infra.db.database import Tx
@@ -34,17 +34,21 @@ async def find_version(tx: Tx, owner_id: UserId, start: date, end: date) -> int:
 
 
 async def list_tiles(tx: Tx, owner_id: UserId, start: date, end: date) -> list[Tile]:
-    """Return the tiles taken from `start` up to, not including, `end`, newest first (index photos_timeline)."""
+    """Return the tiles taken from `start` up to, not including, `end`, newest first (index photos_timeline).
+
+    Both are sent as timestamps: comparing a timestamp with a date is not leakproof, and under row-level security it
+    would not reach the index.
+    """
     rows = await tx.fetch(
         """
         SELECT id, width, height, kind, status, placeholder, taken_local, derive_version, favorite, duration_ms
         FROM photos
-        WHERE owner_id = $1 AND taken_local >= $2::date AND taken_local < $3::date
+        WHERE owner_id = $1 AND taken_local >= $2 AND taken_local < $3
           AND deleted_at IS NULL AND NOT archived
         ORDER BY taken_local DESC, id DESC
         """,
         owner_id,
-        start,
-        end,
+        datetime.combine(start, time.min),
+        datetime.combine(end, time.min),
     )
     return [Tile(*row) for row in rows]

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from afterglow.features.timeline.errors import BadMonthError
 
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 
 
 def parse_month(text: str) -> date:

@@ -52,7 +52,7 @@ def month_columns(month: Month) -> bytes:
     columns: dict[str, Any] = {
         "month": format_month(month.month),
         "version": month.version,
-        "ids": [tile.id for tile in tiles],
+        "ids": [str(tile.id) for tile in tiles],
         "ratios": [
             round(tile.width / tile.height, 4) if tile.width and tile.height else UNKNOWN_RATIO for tile in tiles
         ],

@@ -1,6 +1,6 @@
 """What uploads refuse."""
 
-from afterglow.kernel.errors import ConflictError, InvalidError, NotFoundError, TooLargeError
+from afterglow.kernel.errors import ConflictError, InvalidError, NotFoundError, TooLargeError, UnavailableError
 
 
 class UploadNotFoundError(NotFoundError):
@@ -25,6 +25,24 @@ class FileTooLargeError(TooLargeError):
     """The file is larger than this server takes, see `limit`."""
 
     code = "upload.too-large"
+
+
+class TooManyBytesError(TooLargeError):
+    """These are more bytes than were announced, see `limit`; those beyond are not taken."""
+
+    code = "upload.too-many-bytes"
+
+
+class BytesLostError(UnavailableError):
+    """The server's disk did not give back what was written to it; nothing was kept, send the file again."""
+
+    code = "upload.bytes-lost"
+
+
+class SecondFileError(InvalidError):
+    """The form has more than one file; send each in a form of its own."""
+
+    code = "upload.second-file"
 
 
 class MissingFileError(InvalidError):

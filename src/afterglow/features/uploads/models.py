@@ -30,6 +30,7 @@ class UploadSession:
     offset_bytes: int
     state: SessionState
     photo_id: PhotoId | None
+    updated_at: datetime
     expires_at: datetime
 
 

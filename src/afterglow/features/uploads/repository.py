@@ -9,7 +9,8 @@ from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.ids import PhotoId, UploadId, UserId
 
 _COLUMNS = (
-    "id, owner_id, filename, size_bytes, checksum, modified_at, device_id, offset_bytes, state, photo_id, expires_at"
+    "id, owner_id, filename, size_bytes, checksum, modified_at, device_id, offset_bytes, state, photo_id, updated_at, "
+    "expires_at"
 )
 
 
@@ -59,12 +60,29 @@ async def update_offset(tx: Tx, owner_id: UserId, upload_id: UploadId, offset_by
     )
 
 
-async def mark_done(tx: Tx, owner_id: UserId, upload_id: UploadId, photo_id: PhotoId | None) -> None:
-    """Remember what the upload became, so that completing it again gives the same answer."""
+async def extend_session(tx: Tx, owner_id: UserId, upload_id: UploadId, expires_at: datetime) -> None:
+    """Let an open session live on."""
     await tx.execute(
-        "UPDATE upload_sessions SET state = 'done', photo_id = $3, updated_at = $4 WHERE id = $1 AND owner_id = $2",
+        "UPDATE upload_sessions SET expires_at = $3 WHERE id = $1 AND owner_id = $2 AND state = 'open'",
         upload_id,
         owner_id,
+        expires_at,
+    )
+
+
+async def mark_done(
+    tx: Tx, owner_id: UserId, upload_id: UploadId, checksum: Checksum, photo_id: PhotoId | None
+) -> None:
+    """Remember what the upload became, so that completing it again gives the same answer; the first end counts."""
+    await tx.execute(
+        """
+        UPDATE upload_sessions
+        SET state = 'done', checksum = $3, photo_id = $4, offset_bytes = size_bytes, updated_at = $5
+        WHERE id = $1 AND owner_id = $2 AND state = 'open'
+        """,
+        upload_id,
+        owner_id,
+        checksum,
         photo_id,
         tx.now,
     )
@@ -82,10 +100,10 @@ async def expire_sessions(tx: Tx, limit: int) -> list[UploadId]:
     return [UploadId(row["id"]) for row in await tx.fetch("SELECT id FROM expire_uploads($1)", limit)]
 
 
-async def list_open(tx: Tx, upload_ids: Sequence[UploadId]) -> set[UploadId]:
-    """Return those of the uploads that are open sessions, across owners."""
-    rows = await tx.fetch("SELECT id FROM open_uploads($1::uuid[])", upload_ids)
-    return {UploadId(row["id"]) for row in rows}
+async def list_open(tx: Tx, upload_ids: Sequence[UploadId]) -> dict[UploadId, UserId]:
+    """Return those of the uploads that are open sessions, with their owners; across owners."""
+    rows = await tx.fetch("SELECT id, owner_id FROM open_uploads($1::uuid[])", upload_ids)
+    return {UploadId(row["id"]): UserId(row["owner_id"]) for row in rows}
 
 
 def _session(row: Record) -> UploadSession:
@@ -100,5 +118,6 @@ def _session(row: Record) -> UploadSession:
         offset_bytes=row["offset_bytes"],
         state=SessionState(row["state"]),
         photo_id=PhotoId(row["photo_id"]) if row["photo_id"] else None,
+        updated_at=row["updated_at"],
         expires_at=row["expires_at"],
     )

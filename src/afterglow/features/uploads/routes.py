@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from afterglow.features.ingest import service as ingest
 from afterglow.features.photos.models import Source
 from afterglow.features.uploads import service
-from afterglow.features.uploads.errors import FieldNotSupportedError, MissingFileError
+from afterglow.features.uploads.errors import FieldNotSupportedError, MissingFileError, SecondFileError
 from afterglow.features.uploads.rules import parse_modified_at
 from afterglow.features.uploads.schemas import (
     AcceptedOut,
@@ -20,8 +20,8 @@ from afterglow.features.uploads.schemas import (
     ReceiptItem,
     ReceiptsIn,
     ReceiptsOut,
-    UploadSessionOut,
     SessionStateOut,
+    UploadSessionOut,
 )
 from afterglow.features.uploads.service import UploadPorts
 from afterglow.infra.web.auth import CurrentPrincipal
@@ -83,14 +83,21 @@ async def put_chunk(
     upload_id: UUID, offset: Annotated[int, Query(ge=0)], request: Request, ports: Ports, principal: CurrentPrincipal
 ) -> OffsetOut:
     """Append the body at `offset`; the answer's offset is durable."""
-    new_offset = await service.append(ports, principal, UploadId(upload_id), offset, _body(request))
+    announced_bytes = _announced_bytes(request)
+    try:
+        new_offset = await service.append(
+            ports, principal, UploadId(upload_id), offset, _body(request), announced_bytes
+        )
+    except ConnectionAbortedError as error:
+        raise ClientDisconnect from error
     return OffsetOut(offset=new_offset)
 
 
 @router.get("/upload-sessions/{upload_id}")
-async def get_session(upload_id: UUID, tx: ReadTx, principal: CurrentPrincipal) -> SessionStateOut:
+async def get_session(upload_id: UUID, tx: ReadTx, ports: Ports, principal: CurrentPrincipal) -> SessionStateOut:
     """Tell where an upload stands."""
-    return SessionStateOut.of(await service.get_session(tx, principal, UploadId(upload_id)))
+    session = await service.get_session(tx, principal, UploadId(upload_id))
+    return SessionStateOut.of(session, ports.limits.chunk_bytes)
 
 
 @router.head("/upload-sessions/{upload_id}", status_code=HTTPStatus.NO_CONTENT)
@@ -124,6 +131,7 @@ async def list_receipts(body: ReceiptsIn, tx: ReadTx, principal: CurrentPrincipa
 
 async def _receive_form(request: Request, ports: UploadPorts, principal: Principal) -> tuple[UploadId, Source]:
     """Stream the form's file into the spool; nothing stays if the rest of the form is wrong."""
+    await service.require_room_for_file(ports, principal, _announced_bytes(request))
     upload_id: UploadId | None = None
     name, modified_at = "", None
     try:
@@ -131,7 +139,11 @@ async def _receive_form(request: Request, ports: UploadPorts, principal: Princip
             match part:
                 case FilePart(name="file") if upload_id is None:
                     name = part.filename
-                    upload_id = await service.receive_file(ports, principal, part.chunks, _announced_bytes(request))
+                    upload_id = await service.receive_file(ports, principal, part.chunks)
+                case FilePart(name="file"):
+                    raise SecondFileError
+                case FieldPart(name="file"):
+                    raise MissingFileError
                 case FieldPart(name="modifiedAt"):
                     modified_at = parse_modified_at(part.value)
                 case _:

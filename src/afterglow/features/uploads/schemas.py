@@ -1,5 +1,6 @@
 """Wire types of uploads."""
 
+from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, field_validator
 
 from afterglow.features.ingest.models import Accepted, Receipt
 from afterglow.features.uploads.models import UploadRequest, UploadSession
+from afterglow.features.uploads.rules import representable
 from afterglow.features.uploads.service import OpenedSession
 from afterglow.infra.web.filenames import clean_name
 from afterglow.infra.web.schemas import UtcTime, WireModel
@@ -32,7 +34,7 @@ class ReceiptOut(WireModel):
 class OpenSession(WireModel):
     """A file to be uploaded in parts."""
 
-    filename: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    filename: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
     size: int = Field(ge=0)
     checksum: Hex | None = None
     modified_at: AwareDatetime | None = None
@@ -42,6 +44,11 @@ class OpenSession(WireModel):
     @classmethod
     def _plain_name(cls, value: str) -> str:
         return clean_name(value)
+
+    @field_validator("modified_at")
+    @classmethod
+    def _without_absurd_years(cls, value: datetime | None) -> datetime | None:
+        return representable(value) if value else None
 
     def to_request(self) -> UploadRequest:
         """Return what the service takes."""
@@ -65,17 +72,17 @@ class UploadSessionOut(WireModel):
     @classmethod
     def of(cls, opened: OpenedSession, chunk_bytes: int) -> Self:
         """Return the wire form."""
-        session = opened.session
+        session, settled = opened.session, opened.settled
         return cls(
             id=session.id,
             upload_url=f"/api/upload-sessions/{session.id}/chunks",
             chunk_size=chunk_bytes,
             offset=session.offset_bytes,
             expires_at=session.expires_at,
-            already_exists=opened.known is not None,
-            photo_id=opened.known.photo_id if opened.known else None,
-            in_trash=opened.known.in_trash if opened.known else False,
-            tombstoned=opened.is_tombstoned,
+            already_exists=settled is not None and settled.is_duplicate,
+            photo_id=session.photo_id,
+            in_trash=settled is not None and settled.is_in_trash,
+            tombstoned=settled is not None and settled.is_tombstoned,
         )
 
 
@@ -84,16 +91,18 @@ class SessionStateOut(WireModel):
 
     offset: int
     size: int
+    chunk_size: int
     state: Literal["open", "done"]
     expires_at: UtcTime
     photo_id: UUID | None = None
 
     @classmethod
-    def of(cls, session: UploadSession) -> Self:
+    def of(cls, session: UploadSession, chunk_bytes: int) -> Self:
         """Return the wire form."""
         return cls(
             offset=session.offset_bytes,
             size=session.size_bytes,
+            chunk_size=chunk_bytes,
             state=session.state.value,
             expires_at=session.expires_at,
             photo_id=session.photo_id,

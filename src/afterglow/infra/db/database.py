@@ -10,9 +10,15 @@ from uuid import UUID
 
 import asyncpg
 
+from afterglow.infra.db.errors import (
+    DatabaseAwayError,
+    DatabaseBusyError,
+    NotCommittedError,
+    driver_errors,
+    is_gone,
+)
 from afterglow.infra.queue.port import Connection, Enqueue, Job
 from afterglow.kernel.clock import utc_now
-from afterglow.kernel.errors import UnavailableError
 from afterglow.kernel.events import Event
 
 T = TypeVar("T")
@@ -21,22 +27,13 @@ Subscriber = Callable[["Tx", Any], Awaitable[None]]
 
 # A write transaction holds back the feed of everybody, so it ends within 5 s or is ended.
 WRITE_TIMEOUT_MS = 5_000
+_LOCK_TIMEOUT_MS = 60_000
+_ACQUIRE_TIMEOUT_S = 30
+# `transaction_timeout` bounds the whole transaction; older servers bound its statements and its pauses only.
+_TRANSACTION_TIMEOUT_SINCE = (17, 0)
 _DEADLOCK_TRIES = 5
 # The database ended a transaction that is worth running again.
 RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_AWAY = (
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-)
-
-
-class DatabaseAwayError(UnavailableError):
-    """The database is away; try again in a moment."""
-
-    code = "database.away"
 
 
 class Tx:
@@ -55,32 +52,38 @@ class Tx:
 
     async def fetch(self, sql: str, *args: object) -> list[Record]:
         """Return all rows."""
-        return await self._connection.fetch(sql, *args)
+        with driver_errors(self._connection):
+            return await self._connection.fetch(sql, *args)
 
     async def fetch_row(self, sql: str, *args: object) -> Record | None:
         """Return the first row, or None."""
-        return await self._connection.fetchrow(sql, *args)
+        with driver_errors(self._connection):
+            return await self._connection.fetchrow(sql, *args)
 
     async def fetch_value(self, sql: str, *args: object) -> Any:
         """Return the first column of the first row, or None."""
-        return await self._connection.fetchval(sql, *args)
+        with driver_errors(self._connection):
+            return await self._connection.fetchval(sql, *args)
 
     async def execute(self, sql: str, *args: object) -> None:
         """Run a statement."""
-        await self._connection.execute(sql, *args)
+        with driver_errors(self._connection):
+            await self._connection.execute(sql, *args)
 
     async def execute_count(self, sql: str, *args: object) -> int:
         """Run a statement; return how many rows it touched."""
-        status = await self._connection.execute(sql, *args)
+        with driver_errors(self._connection):
+            status = await self._connection.execute(sql, *args)
         return int(status.rsplit(" ", 1)[-1])
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once for each row of arguments."""
-        await self._connection.executemany(sql, rows)
+        with driver_errors(self._connection):
+            await self._connection.executemany(sql, rows)
 
     async def see_owners(self, owners: Sequence[UUID]) -> None:
         """See the rows of these owners from here on, instead of those that the transaction was opened with."""
-        await self._connection.execute(_see_owners(owners))
+        await self.execute(_see_owners(owners))
 
     def defer(self, job: Job) -> None:
         """Wake a step when this transaction commits, and not otherwise."""
@@ -97,7 +100,8 @@ class Tx:
             for subscriber in self._subscribers.get(type(event), ()):
                 await subscriber(self, event)
         if self._jobs:
-            await enqueue(self._connection, tuple(dict.fromkeys(self._jobs)))
+            with driver_errors(self._connection):
+                await enqueue(self._connection, tuple(dict.fromkeys(self._jobs)))
 
 
 class Database:
@@ -142,8 +146,12 @@ class Database:
     async def transaction(self, owners: Sequence[UUID], *, read_only: bool = False) -> AsyncIterator[Tx]:
         """Open a transaction that sees the rows of these owners; commits at the end, rolls back on any error.
 
+        A write transaction that lasts longer than `WRITE_TIMEOUT_MS` is ended.
+
         Raises:
             DatabaseAwayError: The database went away.
+            DatabaseBusyError: A time limit has passed, or no connection was free in time.
+            NotCommittedError: The caller went on after a statement had failed.
         """
         async with self._connection() as connection, self.transaction_on(connection, owners, read_only=read_only) as tx:
             yield tx
@@ -153,14 +161,13 @@ class Database:
         self, connection: Connection, owners: Sequence[UUID], *, read_only: bool = False
     ) -> AsyncIterator[Tx]:
         """As `transaction`, on a connection that the caller holds (because it carries a lock of the session)."""
-        # One round trip for both.
-        mode = "BEGIN READ ONLY" if read_only else "BEGIN"
-        await connection.execute(f"{mode}; {_see_owners(owners)}")
+        with driver_errors(connection):
+            await connection.execute(_begin(connection, owners, read_only=read_only))
         try:
             tx = Tx(connection, self._subscribers)
             yield tx
             await tx.settle(self._enqueue)
-            await connection.execute("COMMIT")
+            await _commit(connection)
         except BaseException:
             await _roll_back(connection)
             raise
@@ -175,14 +182,16 @@ class Database:
 
         Raises:
             DatabaseAwayError: The database went away.
+            DatabaseBusyError: A time limit has passed, no connection was free in time, or all tries ended in deadlocks.
+            NotCommittedError: `work` went on after a statement had failed.
         """
         for attempt in range(1, _DEADLOCK_TRIES + 1):
             try:
                 async with self.transaction(owners, read_only=read_only) as tx:
                     return await work(tx)
-            except RETRYABLE:
+            except RETRYABLE as error:
                 if attempt == _DEADLOCK_TRIES:
-                    raise
+                    raise DatabaseBusyError from error
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
         raise AssertionError("unreachable")
 
@@ -190,32 +199,39 @@ class Database:
     async def lock(self, key: int) -> AsyncIterator[Connection]:
         """Hold an advisory lock of the session, across transactions, on the connection that is yielded.
 
-        For work that is longer than a transaction may be: `transaction_on` commits while the lock is held.
+        For work that is longer than a transaction may be: `transaction_on` commits while the lock is held. Should the
+        session break meanwhile, the lock is lost, and with it the connection to commit on.
+
+        Raises:
+            DatabaseAwayError: The database went away.
+            DatabaseBusyError: Somebody else held the lock for a minute, or no connection was free in time.
         """
         async with self._connection() as connection:
-            await connection.execute("SET lock_timeout = '60s'; SET statement_timeout = '60s'")
             try:
-                await connection.execute("SELECT pg_advisory_lock($1)", key)
-                await connection.execute("RESET lock_timeout; RESET statement_timeout")
+                with driver_errors(connection):
+                    await _take_lock(connection, key)
                 yield connection
-                await connection.execute("SELECT pg_advisory_unlock($1)", key)
             except BaseException:
                 # The lock goes with its session.
-                connection.terminate()
+                _drop(connection)
                 raise
+            try:
+                with driver_errors(connection):
+                    await connection.execute("SELECT pg_advisory_unlock($1)", key)
+            except DatabaseAwayError:
+                # So the lock is gone as well, and what was done under it is done.
+                _drop(connection)
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        try:
-            connection = await self._pool.acquire(timeout=30)
-        except (OSError, TimeoutError, *_AWAY) as error:
-            raise DatabaseAwayError from error
+        with driver_errors():
+            connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S)
         try:
             yield connection
-        except _AWAY as error:
-            raise DatabaseAwayError from error
         finally:
-            await self._pool.release(connection)
+            # A connection that can't be made clean is closed by the pool, and is no concern of who is done with it.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._pool.release(connection)
 
 
 def _see_owners(owners: Sequence[UUID]) -> str:
@@ -224,43 +240,72 @@ def _see_owners(owners: Sequence[UUID]) -> str:
     return f"SET LOCAL afterglow.owners = '{{{listed}}}'"
 
 
+def _begin(connection: Connection, owners: Sequence[UUID], *, read_only: bool) -> str:
+    """Return the statements that open a transaction; sent as one query, for one round trip."""
+    statements = ["BEGIN READ ONLY" if read_only else "BEGIN", _see_owners(owners)]
+    if not read_only and connection.get_server_version() >= _TRANSACTION_TIMEOUT_SINCE:
+        statements.append(f"SET LOCAL transaction_timeout = {WRITE_TIMEOUT_MS}")
+    return "; ".join(statements)
+
+
+async def _commit(connection: Connection) -> None:
+    with driver_errors(connection):
+        status = await connection.execute("COMMIT")
+    # After a failed statement COMMIT rolls back, and says so only here.
+    if status != "COMMIT":
+        raise NotCommittedError
+
+
+async def _take_lock(connection: Connection, key: int) -> None:
+    await connection.execute(f"SET lock_timeout = {_LOCK_TIMEOUT_MS}; SET statement_timeout = {_LOCK_TIMEOUT_MS}")
+    await connection.execute("SELECT pg_advisory_lock($1)", key)
+    await connection.execute("RESET lock_timeout; RESET statement_timeout")
+
+
+def _drop(connection: Connection) -> None:
+    if not is_gone(connection):
+        connection.terminate()
+
+
 async def create_pool(dsn: str, *, max_connections: int, application_name: str) -> asyncpg.Pool:
     """Return a pool whose sessions have our time limits, search path and time zone.
 
     Raises:
-        DatabaseAwayError: Nothing answers at the address.
+        DatabaseAwayError: Nothing answers at the address, or it does not let us in.
     """
     try:
-        return await asyncpg.create_pool(
-            dsn,
-            min_size=1,
-            max_size=max_connections,
-            max_inactive_connection_lifetime=300,
-            timeout=10,
-            reset=_reset,
-            server_settings={
-                "application_name": application_name,
-                "search_path": "afterglow, public",
-                "timezone": "UTC",
-                "statement_timeout": str(WRITE_TIMEOUT_MS),
-                "idle_in_transaction_session_timeout": str(WRITE_TIMEOUT_MS),
-            },
-        )
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
-        raise DatabaseAwayError from error
+        with driver_errors():
+            return await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=max_connections,
+                max_inactive_connection_lifetime=300,
+                timeout=10,
+                reset=_reset,
+                server_settings={
+                    "application_name": application_name,
+                    "search_path": "afterglow, public",
+                    "timezone": "UTC",
+                    "statement_timeout": str(WRITE_TIMEOUT_MS),
+                    "idle_in_transaction_session_timeout": str(WRITE_TIMEOUT_MS),
+                },
+            )
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise DatabaseAwayError(f"the database does not let us in: {error}") from error
 
 
 async def _reset(connection: Connection) -> None:
-    # The pool's own reset costs a round trip at every release; our sessions carry nothing but an open transaction.
-    if connection.is_in_transaction():
-        await connection.execute("ROLLBACK")
+    """Do no more than the pool does by itself, which ends an open transaction: our sessions carry nothing else.
+
+    Its default resets everything, which costs a round trip at every release.
+    """
 
 
 async def _roll_back(connection: Connection) -> None:
-    if connection.is_closed() or not connection.is_in_transaction():
+    if is_gone(connection) or not connection.is_in_transaction():
         return
-    # A failing ROLLBACK must not hide why we roll back; the pool drops the connection.
+    # A failing ROLLBACK must not hide why we roll back.
     try:
         await connection.execute("ROLLBACK")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        connection.terminate()
+        _drop(connection)

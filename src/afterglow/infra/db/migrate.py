@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from afterglow.infra.db.errors import DatabaseAwayError, driver_errors
 from afterglow.kernel.errors import UnavailableError
 
 SCHEMA = "afterglow"
@@ -19,6 +20,15 @@ MIGRATIONS_DIR = Path(__file__).resolve().parents[4] / "migrations"
 # Serialises migrations of several starting nodes; any constant does, it only has to be ours.
 _LOCK_KEY = 0x41667467
 _MIN_SERVER_VERSION = 15
+_SESSION = (
+    # First: what waits for it here must not have begun anything.
+    f"SELECT pg_advisory_lock({_LOCK_KEY})",
+    f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
+    f"SET search_path = {SCHEMA}, public",
+    "SET statement_timeout = 0",
+    # A migration sees every row, also where the policies bind the owner.
+    "SET afterglow.definer = 'on'",
+)
 
 
 class DatabaseTooOldError(UnavailableError):
@@ -59,18 +69,20 @@ async def migrate(owner_dsn: str, app_dsn: str) -> MigrationState:
     Raises:
         DatabaseTooOldError: The server is older than PostgreSQL 15.
         SuperuserRefusedError: The app role could look around every policy.
+        DatabaseAwayError: Nothing answers at the address, or it does not let us in.
     """
     app_role = await _check_app_role(app_dsn)
     engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: _connect(owner_dsn))
     try:
         async with engine.connect() as connection:
-            await connection.exec_driver_sql("SELECT pg_advisory_lock($1)", (_LOCK_KEY,))
-            single_role = await _same_role(owner_dsn, app_role)
-            await connection.exec_driver_sql(f"SET afterglow.single_role = '{'on' if single_role else 'off'}'")
-            await connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-            await connection.exec_driver_sql(f"SET search_path = {SCHEMA}, public")
+            for statement in _SESSION:
+                await connection.exec_driver_sql(statement)
             await connection.commit()
             await connection.run_sync(_upgrade)
+            # The app role may be the owner itself, or act as it: then the policies have to bind the owner too.
+            await connection.exec_driver_sql(
+                "CALL fence(pg_has_role($1::text::name, current_user, 'MEMBER'))", (app_role,)
+            )
             await connection.exec_driver_sql("CALL grant_app($1::text::name)", (app_role,))
             await connection.commit()
     finally:
@@ -106,15 +118,11 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def _connect(dsn: str) -> asyncpg.Connection:
-    return await asyncpg.connect(dsn)
-
-
-async def _same_role(owner_dsn: str, app_role: str) -> bool:
-    connection = await _connect(owner_dsn)
     try:
-        return bool(await connection.fetchval("SELECT current_user = $1", app_role))
-    finally:
-        await connection.close()
+        with driver_errors():
+            return await asyncpg.connect(dsn)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise DatabaseAwayError(f"the database does not let us in: {error}") from error
 
 
 async def _check_app_role(app_dsn: str) -> str:

@@ -18,6 +18,7 @@ from afterglow.kernel.errors import AfterglowError
 from afterglow.kernel.units import MIB
 
 START_TIMEOUT_S: Final = 60.0  # loading the decoders takes 0.3 s here, and a busy Raspberry Pi its time
+DYING_S: Final = 0.5  # from closing its pipes to being gone
 RECYCLE_AFTER: Final = 500
 RECYCLE_RESIDENT_BYTES: Final = 512 * MIB
 
@@ -101,31 +102,29 @@ class Sandbox:
     async def _ask(self, question: wire.Message) -> wire.Message:
         """Return the result of a question, from the next child that is free."""
         child = await self._free.get()
+        sound = False
         try:
             if child is None or child.has_ended:
                 child = None  # should the start fail
                 child = await self._start()
-            return await self._answer(child, question)
+            answer = await self._answer(child, question)
+            # Whatever ran out or broke in this process may still be so.
+            sound = answer.get("error") != DecoderDiedError.code
         finally:
-            self._free.put_nowait(child if child and self._may_go_on(child) else None)
+            # Also when nobody waits any more: the child is then in the middle of something.
+            self._release(child, sound=sound)
+        return _result(answer)
 
     async def _answer(self, child: "_Child", question: wire.Message) -> wire.Message:
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await child.ask(question | {"cpu_s": self._timeout_s})
+                return await child.ask(question | {"cpu_s": self._timeout_s})
         except TimeoutError as error:
             child.kill()
             await child.ended()
             raise DecoderTimeoutError(f"the decoder did not finish in {self._timeout_s:g} s") from error
         except _DeathError as death:
-            child.kill()
-            raise self._cause(await child.ended(), death) from death
-        except asyncio.CancelledError:
-            child.kill()  # it is in the middle of something that nobody waits for
-            raise
-        if answer.get("error") == DecoderDiedError.code:
-            child.kill()  # whatever ran out or broke may still be so
-        return _result(answer)
+            raise self._cause(await child.exit_code(), death) from death
 
     def _cause(self, exit_code: int, death: "_DeathError") -> AfterglowError:
         if self._closed:
@@ -134,12 +133,16 @@ class Sandbox:
             return DecoderTimeoutError(f"the decoder used more than {self._timeout_s:g} s of processor time")
         return DecoderDiedError(f"the decoder died ({_exit_name(exit_code)}): {death}")
 
-    def _may_go_on(self, child: "_Child") -> bool:
-        """Whether a child takes another question; one that does not is ended."""
-        worn = child.answers >= self._recycle_after or child.resident_bytes > self._recycle_resident_bytes
-        if worn or self._closed:
+    def _release(self, child: "_Child | None", *, sound: bool) -> None:
+        """Give a place back, with its child if that can take another question."""
+        if child and not (sound and self._is_fresh(child)):
             child.kill()
-        return not child.killed
+            child = None
+        self._free.put_nowait(child)
+
+    def _is_fresh(self, child: "_Child") -> bool:
+        worn = child.answers >= self._recycle_after or child.resident_bytes > self._recycle_resident_bytes
+        return not worn and not self._closed
 
     async def _start(self) -> "_Child":
         if self._closed:
@@ -173,7 +176,6 @@ class _Child:
         self._end = asyncio.create_task(process.wait())
         alive.add(self)
         self._end.add_done_callback(lambda _: alive.discard(self))
-        self.killed = False
         self.answers = 0
         self.resident_bytes = 0
 
@@ -241,13 +243,23 @@ class _Child:
 
     def kill(self) -> None:
         """End the process at once; harmless when it has ended."""
-        self.killed = True
+        # Not by the process object: before its signal it looks whether the child has ended, and thereby takes the
+        # exit code away from asyncio (CPython's Popen.send_signal polls).
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            if not self.has_ended:
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def ended(self) -> int:
         """Wait for the end; return the exit code, negative for a signal."""
         return await asyncio.shield(self._end)
+
+    async def exit_code(self) -> int:
+        """Return the exit code of a child that fell silent; one that does not end by itself is killed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DYING_S):
+                return await self.ended()
+        self.kill()
+        return await self.ended()
 
 
 def _result(answer: wire.Message) -> wire.Message:

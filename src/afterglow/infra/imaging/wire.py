@@ -180,7 +180,7 @@ def _derivative(name: str, listed: object, output_dir: Path) -> Derivative:
     if not isinstance(listed, list) or len(listed) != len(("name", "extension", "width", "height", "size")):
         raise ProtocolError("not a derivative")
     told_name, extension, width, height, size_bytes = listed
-    if told_name != name or extension not in _MIMES:
+    if told_name != name or text(extension) not in _MIMES:
         raise ProtocolError("an unknown derivative")
     path = output_dir / f"{name}.{extension}"
     return Derivative(name, path, _MIMES[extension], _positive(width), _positive(height), _positive(size_bytes))

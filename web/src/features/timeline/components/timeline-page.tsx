@@ -1,18 +1,17 @@
 import { useQuery } from "@tanstack/react-query";
-import { type ReactElement, type ReactNode, useEffect, useEffectEvent, useRef, useState } from "react";
+import { type ReactElement, type ReactNode, useEffect, useRef, useState } from "react";
 
-import { explain } from "@/shared/api";
 import { formatDay, plural } from "@/shared/lib/format";
-import { Button, PageState } from "@/shared/ui";
 
 import { monthsQuery } from "../api";
 import { type Density } from "../model/grid";
 import { layoutTimeline, type TimelineLayout } from "../model/layout";
 import { readDensity, writeDensity } from "../position-storage";
-import type { Frame } from "../renderer/timeline-view";
+import type { Frame, TimelineView } from "../renderer/timeline-view";
 import { DensitySwitch } from "./density-switch";
 import { Scrubber, type ScrubberHandle } from "./scrubber";
 import styles from "./timeline-page.module.css";
+import { TimelineStates } from "./timeline-states";
 import { useTimelineView } from "./use-timeline-view";
 
 /** A photo that lies open over the timeline. */
@@ -35,6 +34,7 @@ const EMPTY_LAYOUT: TimelineLayout = layoutTimeline([], { columns: 1, tilePx: 1,
 
 export function TimelinePage({ openPhoto, onOpen, actions, emptyActions }: TimelinePageProps): ReactElement {
   const [hasProcessing, setProcessing] = useState(false);
+  const [hasTrouble, setTrouble] = useState(false);
   const [layout, setLayout] = useState(EMPTY_LAYOUT);
   const [density, setDensity] = useState<Density>(readDensity);
   const months = useQuery(monthsQuery(hasProcessing));
@@ -46,6 +46,7 @@ export function TimelinePage({ openPhoto, onOpen, actions, emptyActions }: Timel
     scrubber.current?.follow(frame);
     setLayout(frame.layout);
     setProcessing(frame.hasProcessing);
+    setTrouble(frame.hasTrouble);
     const date = frame.top > 0 && frame.takenLocal !== null ? formatDay(frame.takenLocal.slice(0, 10)) : "";
     if (dateRef.current !== null && dateRef.current.textContent !== date) dateRef.current.textContent = date;
   };
@@ -58,18 +59,9 @@ export function TimelinePage({ openPhoto, onOpen, actions, emptyActions }: Timel
     onFrame,
   });
 
-  // The grid follows the photo that lies open, so that closing it shows where it stands.
-  const lastOpen = useRef<OpenPhoto | null>(null);
-  const follow = useEffectEvent((photo: OpenPhoto | null) => {
-    const closed = photo === null ? lastOpen.current : null;
-    lastOpen.current = photo;
-    const shown = photo ?? closed;
-    if (shown?.month) void view?.reveal(shown.id, shown.month, closed !== null);
-  });
-  useEffect(() => {
-    follow(openPhoto);
-  }, [openPhoto, view]);
+  useFollowOpenPhoto(view, openPhoto);
 
+  const isScrollable = layout.height > (view?.viewportHeight ?? Infinity);
   const changeDensity = (next: Density) => {
     setDensity(next);
     writeDensity(next);
@@ -88,42 +80,21 @@ export function TimelinePage({ openPhoto, onOpen, actions, emptyActions }: Timel
       </header>
       <div className={styles["body"]}>
         <div ref={rootRef} className={styles["root"]} data-timeline="" role="group" aria-label="Timeline" />
-        {photoCount > 0 && <Scrubber layout={layout} handle={scrubber} onJump={(top) => view?.goTo(top)} />}
-        {months.isPending && <LoadingGrid />}
-        {months.isError && months.data === undefined && (
-          <div className={styles["cover"]}>
-            <PageState
-              icon="warning"
-              title="The timeline could not be loaded"
-              actions={
-                <Button icon="retry" tone="primary" busy={months.isFetching} onClick={() => void months.refetch()}>
-                  Try again
-                </Button>
-              }
-            >
-              {explain(months.error)}
-            </PageState>
-          </div>
-        )}
-        {months.isSuccess && photoCount === 0 && (
-          <div className={styles["cover"]}>
-            <PageState icon="photos" title="Your photos will live here" actions={emptyActions}>
-              Drop photos or whole folders anywhere on this page. The originals stay on this server exactly as they are.
-            </PageState>
-          </div>
-        )}
+        {isScrollable && <Scrubber layout={layout} handle={scrubber} onJump={(top) => view?.goTo(top)} />}
+        <TimelineStates months={months} photoCount={photoCount} hasTrouble={hasTrouble} emptyActions={emptyActions} />
       </div>
     </section>
   );
 }
 
-function LoadingGrid(): ReactElement {
-  return (
-    <div className={styles["loading"]} role="status">
-      <span className="visually-hidden">Loading photos</span>
-      {Array.from({ length: 60 }, (_, index) => (
-        <span key={index} />
-      ))}
-    </div>
-  );
+/** Keep the grid at the photo that lies open, so that closing it shows where it stands, with the keyboard on it. */
+function useFollowOpenPhoto(view: TimelineView | null, open: OpenPhoto | null): void {
+  const last = useRef<OpenPhoto | null>(null);
+  const { id = null, month = null } = open ?? {};
+  useEffect(() => {
+    const closed = id === null ? last.current : null;
+    last.current = id === null ? null : { id, month };
+    const shown = closed ?? last.current;
+    if (shown !== null && shown.month !== null) void view?.reveal(shown.id, shown.month, closed !== null);
+  }, [view, id, month]);
 }

@@ -15,8 +15,8 @@ const MAX_RETRY_MS = 30_000;
 
 export interface MonthEvents {
   onLoaded: (data: MonthData) => void;
-  /** A month that had failed may be wanted again. */
-  onRetry: () => void;
+  /** A month failed, or one that had failed may be wanted again. */
+  onTrouble: () => void;
 }
 
 export class MonthStore {
@@ -34,6 +34,11 @@ export class MonthStore {
   }
 
   get = (month: string): MonthData | undefined => this.ready.get(month);
+
+  /** Whether a month could not be loaded so far. */
+  hasFailed(month: string): boolean {
+    return this.failures.has(month) && !this.ready.has(month);
+  }
 
   /** Bring the months into memory that are wanted, nearest first. */
   want(months: readonly string[], isFast: boolean): void {
@@ -111,8 +116,9 @@ export class MonthStore {
     const count = (this.failures.get(month)?.count ?? 0) + 1;
     const waitMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (count - 1));
     this.failures.set(month, { count, retryAtMs: Date.now() + waitMs });
+    this.events.onTrouble();
     setTimeout(() => {
-      if (!this.stopped) this.events.onRetry();
+      if (!this.stopped) this.events.onTrouble();
     }, waitMs);
   }
 }

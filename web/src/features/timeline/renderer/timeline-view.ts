@@ -31,6 +31,8 @@ export interface Frame {
   isScrolling: boolean;
   /** Whether a photo in view still waits for its thumbnail to be made. */
   hasProcessing: boolean;
+  /** Whether a month in view could not be loaded; it is tried again. */
+  hasTrouble: boolean;
 }
 
 export interface ViewEvents {
@@ -62,7 +64,7 @@ export class TimelineView {
     this.port = new ScrollPort(root, { onScroll: this.schedule, onRest: this.render });
     this.pool = new TilePool(this.port.stage, this.painter);
     this.headings = new Headings(this.port.stage);
-    this.store = new MonthStore(source, { onLoaded: this.acceptMonth, onRetry: this.schedule });
+    this.store = new MonthStore(source, { onLoaded: this.acceptMonth, onTrouble: this.schedule });
     this.port.scroller.addEventListener("click", this.handleClick);
   }
 
@@ -213,6 +215,7 @@ export class TimelineView {
       takenLocal: tile?.photo?.takenLocal ?? null,
       isScrolling: this.port.isScrolling,
       hasProcessing: inView.some((month) => this.store.get(month)?.hasProcessing === true),
+      hasTrouble: inView.some((month) => this.store.hasFailed(month)),
     });
   }
 }

@@ -1,0 +1,123 @@
+"""`RunningNode`: the whole product as a person starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import httpx
+
+from factories.node.client import NodeClient
+from factories.node.processes import Part, end_tree, find_parts, find_postgres, free_port, is_gone, kill, until
+
+STOP_PATIENCE_S = 30.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
+DEFAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "AFTERGLOW_DECODERS": "1",
+        # Tests do not wait half a minute until the work of a killed worker is taken over.
+        "AFTERGLOW_STEP_LEASE_S": "2",
+        "AFTERGLOW_POLL_INTERVAL_S": "1",
+        "AFTERGLOW_ACCESS_TOKEN_MINUTES": "600",
+        "AFTERGLOW_DISK_RESERVE_BYTES": "1",
+        "AFTERGLOW_DISK_RESERVE_PERCENT": "0",
+    }
+)
+
+
+class RunningNode:
+    """`afterglow up` on a data folder, with its processes at hand. `close` ends everything that is left of it."""
+
+    def __init__(self, data_dir: Path, env: Mapping[str, str] = NOTHING) -> None:
+        """Name the node; `start` starts it.
+
+        Args:
+            data_dir: Its data folder; the log of its supervisor lies beside it.
+            env: Settings over the tests' own.
+        """
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.token: str | None = None
+        self._env = dict(env)
+        self._log = data_dir.parent / f"{data_dir.name}-{self.port}.log"
+        self.supervisors: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def supervisor(self) -> subprocess.Popen[bytes]:
+        """The supervisor that was started last."""
+        return self.supervisors[-1]
+
+    @property
+    def log(self) -> str:
+        """What all supervisors of this node and their parts have said."""
+        return self._log.read_text(errors="replace")
+
+    def spawn(self, env: Mapping[str, str] = NOTHING) -> subprocess.Popen[bytes]:
+        """Start a supervisor and return at once."""
+        environment = os.environ | DEFAULTS | self._env | env
+        environment |= {"AFTERGLOW_DATA_DIR": str(self.data_dir), "AFTERGLOW_PORT": str(self.port)}
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "afterglow.entry.cli", "up"]
+            started = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.supervisors.append(started)
+        return started
+
+    def start(self, env: Mapping[str, str] = NOTHING) -> None:
+        """Start the node and return once it can do everything."""
+        self.spawn(env)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return once the node answers that all of its parts are well."""
+        until(lambda: self.is_ready() or self.supervisor.poll() is not None, f"the node to be ready:\n{self.log}")
+        assert self.supervisor.poll() is None, f"the node ended:\n{self.log}"
+        until(lambda: len(self.parts()[Part.WORKER]) == 1, "the worker")
+
+    def is_ready(self) -> bool:
+        """Return whether the node answers that all of its parts are well."""
+        try:
+            return httpx.get(f"{self.url}/api/health/ready", timeout=10).is_success
+        except httpx.TransportError:
+            return False
+
+    def parts(self) -> dict[Part, list[int]]:
+        """Return the processes of the node as they are now."""
+        return find_parts(self.supervisor.pid, self.data_dir)
+
+    def one(self, part: Part) -> int:
+        """Return the process of a part, once there is one."""
+        until(lambda: self.parts()[part], f"the {part}")
+        return self.parts()[part][0]
+
+    def kill(self, part: Part) -> int:
+        """Kill a part that is there, wait for its end, and return its number."""
+        pid = self.one(part)
+        kill(pid)
+        if part is Part.SUPERVISOR:
+            self.supervisor.wait()
+        until(lambda: is_gone(pid), f"the {part} to end")
+        return pid
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Tell the supervisor to stop; return its exit code."""
+        self.supervisor.send_signal(number)
+        return self.supervisor.wait(STOP_PATIENCE_S)
+
+    def client(self) -> NodeClient:
+        """Return a client that is logged in as the owner; the first one claims the server."""
+        client = NodeClient(self.url, self.token)
+        if self.token is None:
+            self.token = client.claim((self.data_dir / "claim-code").read_text().strip())
+        return client
+
+    def close(self) -> None:
+        """End every process that was started for this node, however the test ended."""
+        for supervisor in self.supervisors:
+            end_tree(supervisor)
+        if server := find_postgres(self.data_dir):
+            os.kill(server, signal.SIGQUIT)
+            until(lambda: is_gone(server), "the database to end")
