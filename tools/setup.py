@@ -86,7 +86,8 @@ def ensure_venv() -> None:
     """Make `.venv`, anew where it was moved, is of another Python, or was never completed."""
     here = {"root": str(ROOT), "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
     stamp = read_stamp()
-    if all(stamp.get(key) == value for key, value in here.items()) and venv_python().exists():
+    tools = [venv_python(), VENV / "bin" / "uv"]
+    if all(stamp.get(key) == value for key, value in here.items()) and all(tool.exists() for tool in tools):
         return
     say("making .venv")
     run([sys.executable, "-m", "venv", "--clear", VENV], hint="remove .venv and try again")
@@ -121,11 +122,14 @@ def uv_environment() -> dict[str, str]:
     """Return the variables under which uv uses this interpreter, pip's mirror, and a cache that it may write."""
     env = {
         "UV_PYTHON_DOWNLOADS": "never",
+        # Where a proxy stands between, only the system knows its authority; pip asks the system too.
+        "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "true"),
         # pyvips would otherwise be compiled against a libvips that happens to be installed, beside the wheel's own.
         "PKG_CONFIG_LIBDIR": os.devnull,
     }
     mirror: Command = [venv_python(), "-m", "pip", "config", "get", "global.index-url"]
-    found = subprocess.run(mirror, capture_output=True, text=True, check=False).stdout.strip()
+    configured = subprocess.run(mirror, capture_output=True, text=True, check=False).stdout.strip()
+    found = os.environ.get("PIP_INDEX_URL", configured)
     if found and "UV_DEFAULT_INDEX" not in os.environ:
         env["UV_DEFAULT_INDEX"] = found
     if "UV_CACHE_DIR" not in os.environ and not home_is_writable():
@@ -181,7 +185,11 @@ def web_sources() -> list[Path]:
 
 def npm(*arguments: str, hint: str) -> None:
     """Run npm of the Node wheel in `web/`; Node from the system is never used."""
-    env = {"PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}", "NO_UPDATE_NOTIFIER": "1"}
+    env = {
+        "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "NO_UPDATE_NOTIFIER": "1",
+        "NODE_USE_SYSTEM_CA": os.environ.get("NODE_USE_SYSTEM_CA", "1"),
+    }
     if not home_is_writable():
         env["npm_config_cache"] = str(CACHE / "npm")
     run([VENV / "bin" / "npm", "--loglevel=error", *arguments], hint=hint, env=env, folder=WEB)

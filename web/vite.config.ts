@@ -22,5 +22,7 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/shared/testing/setup.ts"],
     restoreMocks: true,
+    // Two slow cores may be shared with everything else; nothing here waits for a clock.
+    testTimeout: 30_000,
   },
 });

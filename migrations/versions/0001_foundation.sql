@@ -496,6 +496,29 @@ CREATE INDEX upload_sessions_owner ON upload_sessions (owner_id);
 CALL guard('upload_sessions', 'owner_id');
 
 -- ---------------------------------------------------------------------------------------------------------------------
+-- Answers to requests that came with an Idempotency-Key, for when they come again
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE kept_answers (
+    owner_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    key text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    method text NOT NULL,
+    target text NOT NULL,
+    -- SHA-256 of the request's body.
+    fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
+    -- Whose work it is; null status while it is under way.
+    claim_id uuid NOT NULL,
+    claimed_at timestamptz NOT NULL,
+    status smallint,
+    media_type text,
+    body bytea,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (owner_id, key, method, target)
+);
+CREATE INDEX kept_answers_expiry ON kept_answers (expires_at);
+CALL guard('kept_answers', 'owner_id');
+
+-- ---------------------------------------------------------------------------------------------------------------------
 -- Reviewed functions that see across owners. Each pins its search path and returns no more than its caller needs.
 -- `see_all` matters only with a single role (see `fence`); otherwise the definer's rights suffice.
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -609,6 +632,24 @@ BEGIN
         FOR UPDATE SKIP LOCKED)
     RETURNING u.id;
     PERFORM see_all(false);
+END $$;
+
+-- Sweeper: forget answers that nobody will ask for again; answers how many.
+CREATE FUNCTION expire_kept_answers(p_limit integer)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = afterglow, pg_temp AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    PERFORM see_all(true);
+    DELETE FROM kept_answers k
+    WHERE (k.owner_id, k.key, k.method, k.target) IN (
+        SELECT e.owner_id, e.key, e.method, e.target FROM kept_answers e
+        WHERE e.expires_at <= now() ORDER BY e.expires_at LIMIT p_limit
+        FOR UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    PERFORM see_all(false);
+    RETURN gone;
 END $$;
 
 -- Worker: start runs of a step. A run starts from `waiting` when due, or from `running` when its lease has passed;

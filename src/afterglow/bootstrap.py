@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from fastapi import APIRouter
 
@@ -14,10 +15,14 @@ from afterglow.features.accounts import routes as accounts_routes
 from afterglow.features.accounts import service as accounts
 from afterglow.features.accounts.service import AccountPorts, NodeFacts
 from afterglow.features.admin import routes as admin_routes
-from afterglow.features.admin.service import HealthPorts
+from afterglow.features.admin import service as admin
+from afterglow.features.admin.service import AdminPorts, HealthPorts, Reserves, RunLedger
+from afterglow.features.admin.tasks import Recorded, ReportWorker, TakeMeasures
 from afterglow.features.derivatives import routes as derivatives_routes
-from afterglow.features.derivatives.service import DerivativeCache, DerivePorts
-from afterglow.features.derivatives.tasks import Derive
+from afterglow.features.derivatives.events import CacheLookedThrough
+from afterglow.features.derivatives.rules import CacheBounds
+from afterglow.features.derivatives.service import DerivativeCache, DerivePorts, EvictionPorts
+from afterglow.features.derivatives.tasks import Derive, EvictDerivatives
 from afterglow.features.details import routes as details_routes
 from afterglow.features.details.service import SidecarPorts
 from afterglow.features.details.tasks import WriteSidecar
@@ -34,22 +39,26 @@ from afterglow.features.uploads.tasks import SweepUploads
 from afterglow.infra.crypto.keys import ServerKeys
 from afterglow.infra.db.database import Database, Subscriber, create_pool
 from afterglow.infra.db.embedded import EmbeddedPostgres
-from afterglow.infra.db.migrate import migrate as migrate_database
-from afterglow.infra.db.migrate import migration_state
+from afterglow.infra.db.revisions import migration_state
 from afterglow.infra.imaging.port import Imaging
 from afterglow.infra.imaging.sandbox import Sandbox
 from afterglow.infra.queue.pgqueuer import PgQueuerConsumer, enqueue
 from afterglow.infra.queue.port import Consumer, ScheduledHandler
 from afterglow.infra.storage.local import LocalStore
 from afterglow.infra.storage.spool import Spool
+from afterglow.infra.telemetry.counts import Counts
+from afterglow.infra.telemetry.process import process_name
+from afterglow.infra.web.idempotency import forget_old_answers
 from afterglow.kernel.errors import UnavailableError
 from afterglow.kernel.events import Event
 
 HOME_STORE = "home"
 SIGNED_URLS = "signed-urls"
+# Steps that workers of this node do; `open_worker` says how.
+WORKED_STEPS = (METADATA, DERIVE, SIDECAR)
 
 # Who hears of which event, in the transaction in which it became true.
-SUBSCRIBERS: Mapping[type[Event], Sequence[Subscriber]] = {}
+SUBSCRIBERS: Mapping[type[Event], Sequence[Subscriber]] = {CacheLookedThrough: [admin.keep_cache_figures]}
 
 
 class RoleNotSupportedError(UnavailableError):
@@ -76,6 +85,7 @@ class Node:
     spool: Spool
     cache: DerivativeCache
     keys: ServerKeys
+    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +95,15 @@ class WorkerParts:
     Attributes:
         steps: What to do for each step of the pipeline.
         schedules: What to do when, by name and cron expression.
+        at_start: What to do at once, and again and again, after pauses of seconds.
+        ledger: Where it is noted how runs end.
     """
 
     consumer: Consumer
     steps: Mapping[StepDefinition, StepWork]
     schedules: Sequence[tuple[str, str, ScheduledHandler]]
     at_start: Sequence[ScheduledHandler]
+    ledger: RunLedger
 
 
 def database_urls(settings: Settings) -> DatabaseUrls:
@@ -119,6 +132,8 @@ def migrate(settings: Settings) -> None:
 
 
 async def _migrate(settings: Settings) -> None:
+    from afterglow.infra.db.migrate import migrate as migrate_database  # noqa: PLC0415 (Alembic: only here)
+
     urls = database_urls(settings)
     await migrate_database(urls.owner, urls.app)
     async with open_node(settings, "migrate", max_connections=2) as node:
@@ -129,6 +144,7 @@ async def _migrate(settings: Settings) -> None:
             await node.store.check()
         else:
             await node.store.initialise()
+        await node.database.run([], admin.forget_processes)
         await node.spool.initialise()
         await node.database.run([], lambda tx: accounts.ensure_server(tx, settings.data_dir))
 
@@ -146,6 +162,7 @@ async def open_node(settings: Settings, name: str, *, max_connections: int) -> A
         UnavailableError: The database is away.
     """
     data_dir = settings.data_dir
+    counts = Counts()
     keys = await asyncio.to_thread(ServerKeys.load_or_create, data_dir / "secrets")
     database = await Database.connect(
         database_urls(settings).app,
@@ -160,8 +177,9 @@ async def open_node(settings: Settings, name: str, *, max_connections: int) -> A
             database=database,
             store=LocalStore(HOME_STORE, data_dir / "originals"),
             spool=Spool(data_dir / "spool"),
-            cache=DerivativeCache(data_dir / "derivatives"),
+            cache=DerivativeCache(data_dir / "derivatives", counts),
             keys=keys,
+            counts=counts,
         )
     finally:
         await database.close()
@@ -183,6 +201,41 @@ def upload_ports(node: Node) -> UploadPorts:
         reserve_percent=settings.disk_reserve_percent,
     )
     return UploadPorts(ingest_ports(node), limits)
+
+
+def admin_ports(node: Node, kind: str) -> AdminPorts:
+    """Return what administration works with in a process of this kind, `http` or `worker`."""
+    settings = node.settings
+    return AdminPorts(
+        database=node.database,
+        counts=node.counts,
+        process=process_name(),
+        kind=kind,
+        version=afterglow.__version__,
+        role=settings.role.value,
+        data_dir=settings.data_dir,
+        reserves=Reserves(
+            low_bytes=settings.cache_reserve_bytes,
+            low_percent=settings.cache_reserve_percent,
+            full_bytes=settings.disk_reserve_bytes,
+            full_percent=settings.disk_reserve_percent,
+        ),
+        max_attempts=settings.step_attempts,
+        worked=frozenset(step.name for step in WORKED_STEPS),
+        metrics_token=settings.metrics_token.get_secret_value(),
+    )
+
+
+def eviction_ports(node: Node) -> EvictionPorts:
+    """Return what the eviction of derivatives works with."""
+    settings = node.settings
+    return EvictionPorts(
+        database=node.database,
+        cache=node.cache,
+        bounds=CacheBounds(settings.derivative_cache_bytes, settings.derivative_max_age_days),
+        reserve_bytes=settings.cache_reserve_bytes,
+        reserve_percent=settings.cache_reserve_percent,
+    )
 
 
 async def http_parts(node: Node) -> list[object]:
@@ -207,8 +260,10 @@ async def http_parts(node: Node) -> list[object]:
         account_ports,
         upload_ports(node),
         node.cache,
-        DownloadPorts(node.store, node.keys.secret_for(SIGNED_URLS)),
+        DownloadPorts(node.store, node.cache, node.keys.secret_for(SIGNED_URLS)),
         HealthPorts(node.database, node.store, node.spool, is_migrated),
+        admin_ports(node, "http"),
+        node.counts,
     ]
 
 
@@ -222,7 +277,7 @@ def routers() -> list[APIRouter]:
         derivatives_routes.router,
         downloads_routes.router,
         details_routes.router,
-        admin_routes.router,
+        *admin_routes.routers,
     ]
 
 
@@ -231,7 +286,11 @@ async def open_worker(node: Node) -> AsyncIterator[WorkerParts]:
     """Open what a worker works with: its decoders and its end of the queue."""
     settings = node.settings
     imaging: Imaging = Sandbox(
-        children=settings.decoders, timeout_s=settings.decode_timeout_s, memory_bytes=settings.decode_memory_bytes
+        children=settings.decoders,
+        timeout_s=settings.decode_timeout_s,
+        memory_bytes=settings.decode_memory_bytes,
+        readable=[node.store.root],
+        writable=[node.cache.root],
     )
     # One connection listens for wake-ups; the queue's own statements need the others.
     pool = await create_pool(database_urls(settings).app, max_connections=4, application_name="afterglow-queue")
@@ -239,22 +298,40 @@ async def open_worker(node: Node) -> AsyncIterator[WorkerParts]:
     uploads = upload_ports(node)
     wake_due = WakeDue(node.database)
     plan_stale = PlanStale(node.database)
+    ledger = RunLedger(node.counts)
+    consumer = PgQueuerConsumer(
+        pool,
+        batch=settings.step_batch,
+        poll_interval=timedelta(seconds=settings.poll_interval_s),
+        # Sooner than the lease of the run that the silent worker held: then the job is gone when the
+        # reconciler wants to put it on the queue again.
+        heartbeat_timeout=timedelta(seconds=settings.step_lease_s) * 2 / 3,
+    )
+    schedules: Sequence[tuple[str, str, ScheduledHandler]] = [
+        ("plan-stale", "* * * * *", plan_stale),
+        ("sweep-uploads", "*/10 * * * *", SweepUploads(uploads)),
+        ("sweep-originals", "23 3 * * *", SweepOriginals(uploads.ingest)),
+        ("forget-answers", "41 * * * *", partial(forget_old_answers, node.database)),
+        ("evict-derivatives", "11,41 * * * *", EvictDerivatives(eviction_ports(node))),
+        ("prune-queue-log", "17 * * * *", consumer.prune_log),
+    ]
+    await node.database.run([], partial(admin.announce_schedules, schedules=[entry[:2] for entry in schedules]))
     try:
         yield WorkerParts(
-            consumer=PgQueuerConsumer(
-                pool, batch=settings.step_batch, poll_interval=timedelta(seconds=settings.poll_interval_s)
-            ),
+            consumer=consumer,
             steps={
                 METADATA: ReadMetadata(ingest_ports(node)),
                 DERIVE: Derive(derive_ports),
                 SIDECAR: WriteSidecar(SidecarPorts(node.database, settings.data_dir / "sidecars")),
             },
-            schedules=[
-                ("plan-stale", "* * * * *", plan_stale),
-                ("sweep-uploads", "*/10 * * * *", SweepUploads(uploads)),
-                ("sweep-originals", "23 3 * * *", SweepOriginals(uploads.ingest)),
+            schedules=[(name, cron, Recorded(node.database, name, cron, work)) for name, cron, work in schedules],
+            at_start=[
+                wake_due,
+                plan_stale,
+                ReportWorker(admin_ports(node, "worker"), ledger),
+                TakeMeasures(node.database),
             ],
-            at_start=[wake_due, plan_stale],
+            ledger=ledger,
         )
     finally:
         await imaging.close()

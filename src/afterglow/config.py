@@ -9,9 +9,9 @@ import os
 import tomllib
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from afterglow.kernel.errors import InvalidError
@@ -41,12 +41,15 @@ def default_data_dir() -> Path:
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(gt=0)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lambda level: str(level).lower())]
 
 
 class Settings(BaseSettings):
     """All settings of a node; the field's description is its documentation."""
 
-    model_config = SettingsConfigDict(env_prefix="AFTERGLOW_", extra="forbid", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="AFTERGLOW_", extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     data_dir: Path = Field(
         default_factory=default_data_dir,
@@ -88,6 +91,18 @@ class Settings(BaseSettings):
     disk_reserve_percent: Annotated[float, Field(ge=0, le=50)] = Field(
         1.0, description="Uploads are refused when less than this share of the disk is free, in percent."
     )
+    cache_reserve_bytes: Positive = Field(
+        10 * GIB, description="Derivatives that were not used for longest are evicted when fewer bytes are free."
+    )
+    cache_reserve_percent: Annotated[float, Field(ge=0, le=50)] = Field(
+        5.0, description="The same as a share of the disk, in percent; the larger one counts."
+    )
+    derivative_cache_bytes: Annotated[int, Field(ge=0)] = Field(
+        0, description="Most bytes that thumbnails and previews may take up; 0: as many as there is room for."
+    )
+    derivative_max_age_days: Positive = Field(
+        30, description="Days without use after which derivatives are evicted; counts only with derivative_cache_bytes."
+    )
     access_token_minutes: Positive = Field(15, description="Life of an access token, in minutes.")
     session_days: Positive = Field(60, description="Days after its last use until a login session ends.")
     step_attempts: Positive = Field(3, description="Attempts of a step that fails on a photo's content, then FAILED.")
@@ -98,7 +113,16 @@ class Settings(BaseSettings):
     step_batch: Positive = Field(8, description="Steps that a worker claims at once.")
     decode_timeout_s: Positive = Field(60, description="Wall-clock seconds that decoding one file may take.")
     decode_memory_bytes: Positive = Field(2 * GIB, description="Address space of one decoder process, in bytes.")
-    log_level: str = Field("info", description="Least severity that is logged: debug, info, warning or error.")
+    log_level: LogLevel = Field("info", description="Least severity that is logged: debug, info, warning or error.")
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer token with which /metrics is told to other machines; empty: to this machine only.",
+    )
+    otlp_endpoint: str = Field(
+        "",
+        description="Address of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to, such as "
+        "http://127.0.0.1:4318; needs requirements/traces.lock. Empty: no traces.",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -171,6 +195,12 @@ def load_settings(**overrides: Any) -> Settings:
             # Options win over the environment, which would win over arguments.
             settings = _SettingsOfArguments(**(settings.model_dump() | overrides))
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, issue['loc'])) or 'settings'}: {issue['msg']}" for issue in error.errors()]
+        lines = [f"{_name_of(issue['loc'])}: {issue['msg']}" for issue in error.errors()]
         raise SettingsError("; ".join(lines)) from error
     return settings
+
+
+def _name_of(location: tuple[int | str, ...]) -> str:
+    """Return a setting's name as it stands in the file, and in the environment."""
+    name = ".".join(map(str, location))
+    return f"{name} (AFTERGLOW_{name.upper()})" if name in Settings.model_fields else name or "settings"

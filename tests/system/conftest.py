@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from factories.node.data import copy_data, make_data, open_folder
-from factories.node.running import NOTHING, RunningNode
+pytest.register_assert_rewrite("factories.node")
+
+from factories.node.data import copy_data, make_data, open_folder  # noqa: E402 (asserts in it explain themselves)
+from factories.node.running import NOTHING, RunningNode  # noqa: E402
 
 OpenNode = Callable[..., RunningNode]
 
@@ -21,15 +23,21 @@ def made_data() -> Iterator[Path]:
 
 
 @pytest.fixture
-def data_dir(made_data: Path) -> Iterator[Path]:
-    """A data folder of a node that nobody has claimed yet."""
+def new_folder() -> Iterator[Path]:
+    """A folder that is removed after the nodes in it have ended."""
     with open_folder() as folder:
-        copy_data(made_data, folder / "data")
-        yield folder / "data"
+        yield folder
 
 
 @pytest.fixture
-def open_node() -> Iterator[OpenNode]:
+def data_dir(made_data: Path, new_folder: Path) -> Path:
+    """A data folder of a node that nobody has claimed yet."""
+    copy_data(made_data, new_folder / "data")
+    return new_folder / "data"
+
+
+@pytest.fixture
+def open_node(new_folder: Path) -> Iterator[OpenNode]:
     """Name nodes that are ended with the test."""
     with ExitStack() as nodes:
 

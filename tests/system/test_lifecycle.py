@@ -1,11 +1,9 @@
 """A node from its first start to its last: what it says, what it leaves, what it survives."""
 
 import fcntl
-import os
 import signal
 import socket
 import stat
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,12 +29,6 @@ def lasting_node(made_data: Path) -> Iterator[RunningNode]:
             yield node
         finally:
             node.close()
-
-
-@pytest.fixture
-def new_folder() -> Iterator[Path]:
-    with open_folder() as folder:
-        yield folder
 
 
 def assert_nothing_left(node: RunningNode, pids: dict[Part, list[int]]) -> None:
@@ -71,7 +63,7 @@ def test_a_first_start_tells_address_and_claim_code_and_the_second_one_changes_n
     assert stat.S_IMODE(code_file.stat().st_mode) == 0o600
     server = node.client().get("/api/servers/info")
     made = (node.data_dir / "postgres" / "data" / "PG_VERSION").stat()
-    migrated = query(node.data_dir, "SELECT xmin::text || version_num FROM public.alembic_version")
+    migrated = query(node.data_dir, "SELECT xmin::text || version_num FROM afterglow.alembic_version")
     assert node.stop() == 0
 
     said = len(node.log)
@@ -82,7 +74,7 @@ def test_a_first_start_tells_address_and_claim_code_and_the_second_one_changes_n
     assert node.client().get("/api/servers/info") == server
     again = (node.data_dir / "postgres" / "data" / "PG_VERSION").stat()
     assert (again.st_ino, again.st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
-    assert query(node.data_dir, "SELECT xmin::text || version_num FROM public.alembic_version") == migrated
+    assert query(node.data_dir, "SELECT xmin::text || version_num FROM afterglow.alembic_version") == migrated
 
 
 @pytest.mark.req("RUN-1")
@@ -108,7 +100,6 @@ def test_open_connections_do_not_hold_up_a_stop(node: RunningNode) -> None:
         pids = node.parts()
         assert node.stop() == 0
     assert_nothing_left(node, pids)
-    assert not list((node.data_dir / "spool").iterdir())
 
 
 def test_a_port_of_another_program_is_named(open_node: OpenNode, data_dir: Path) -> None:

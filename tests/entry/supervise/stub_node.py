@@ -36,7 +36,7 @@ class FileDatabase:
 def main() -> int:
     folder, port = Path(sys.argv[1]), int(sys.argv[2])
     parts = [stub(folder, *argument.split(":", 1)) for argument in sys.argv[3:]]
-    migration = next((part for part in parts if part.name == "migration"), None)
+    migration = next((part for part in parts if part.name == "migration"), Part("migration", "keyword"))
     others = [part for part in parts if part is not migration]
     node = Node(folder, Address("127.0.0.1", port), others, FileDatabase(folder), migration)
     try:

@@ -51,5 +51,5 @@ def make_data(data_dir: Path) -> None:
 
 
 def copy_data(template: Path, data_dir: Path) -> None:
-    """Copy a data folder at rest, with owners and modes: the database's files belong to another user than root."""
-    subprocess.run(["cp", "-a", "--", template, data_dir], check=True)
+    """Copy a folder of a node at rest, with owners and modes: the database's files belong to another user than root."""
+    subprocess.run(["cp", "--archive", "--no-target-directory", "--", template, data_dir], check=True)

@@ -70,9 +70,9 @@ def check_invariants(client: NodeClient, data_dir: Path, acknowledged: Sequence[
     assert not query(data_dir, "SELECT id FROM upload_sessions WHERE state = 'open' AND offset_bytes > 0")
 
 
-def query(data_dir: Path, statement: str) -> set[Any]:
-    """Return the first column of what the owner of the tables sees in a node's database."""
-    dsn = EmbeddedPostgres(data_dir).endpoint().dsn(OWNER_ROLE)
+def query(data_dir: Path, statement: str, role: str = OWNER_ROLE) -> set[Any]:
+    """Return the first column of what a role sees in a node's database: by default the owner of the tables."""
+    dsn = EmbeddedPostgres(data_dir).endpoint().dsn(role)
 
     async def fetch() -> set[Any]:
         connection = await asyncpg.connect(dsn, server_settings={"search_path": "afterglow, public"})
@@ -84,12 +84,10 @@ def query(data_dir: Path, statement: str) -> set[Any]:
     return run_apart(fetch())
 
 
-def _check_photos(
-    client: NodeClient, photos: Sequence[dict[str, Any]], acknowledged: Sequence[Acknowledged]
-) -> None:
+def _check_photos(client: NodeClient, photos: Sequence[dict[str, Any]], acknowledged: Sequence[Acknowledged]) -> None:
     promised = {entry.file.checksum: entry.photo_id for entry in acknowledged}
     assert len(promised) == len(acknowledged)
-    assert Counter(photo["checksum"] for photo in photos) == Counter(promised)
+    assert Counter(photo["checksum"] for photo in photos) == Counter(list(promised))
     assert {photo["checksum"]: photo["id"] for photo in photos} == promised
     assert {entry.receipt for entry in acknowledged} <= {"stored"}
     for photo in photos:

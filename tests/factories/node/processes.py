@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 PATIENCE_S = 90.0
-POLL_S = 0.05
+POLL_S = 0.1
 
 
 class Part(StrEnum):
@@ -32,11 +32,12 @@ MODULES = {Part.HTTP: "afterglow.entry.http", Part.WORKER: "afterglow.entry.work
 SANDBOX_MODULE = "afterglow.infra.imaging.child"
 
 
-def until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Return when the condition holds; fail when it never does."""
+def until(condition: Callable[[], object], what: str | Callable[[], str], patience_s: float = PATIENCE_S) -> None:
+    """Return when the condition holds; fail when it never does, and tell what was waited for."""
     deadline = time.monotonic() + patience_s
     while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited in vain for {what if isinstance(what, str) else what()}")
         time.sleep(POLL_S)
 
 

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import httpx
-
-from factories.node.client import NodeClient
+from factories.node.client import NodeClient, probe
 from factories.node.processes import Part, end_tree, find_parts, find_postgres, free_port, is_gone, kill, until
 
 STOP_PATIENCE_S = 30.0
@@ -45,6 +43,7 @@ class RunningNode:
         self._env = dict(env)
         self._log = data_dir.parent / f"{data_dir.name}-{self.port}.log"
         self.supervisors: list[subprocess.Popen[bytes]] = []
+        self._killed: set[int] = set()
 
     @property
     def supervisor(self) -> subprocess.Popen[bytes]:
@@ -73,29 +72,35 @@ class RunningNode:
 
     def wait_until_ready(self) -> None:
         """Return once the node answers that all of its parts are well."""
-        until(lambda: self.is_ready() or self.supervisor.poll() is not None, f"the node to be ready:\n{self.log}")
+        until(lambda: self.is_ready() or self.supervisor.poll() is not None, lambda: f"the node: {self.health()}")
         assert self.supervisor.poll() is None, f"the node ended:\n{self.log}"
         until(lambda: len(self.parts()[Part.WORKER]) == 1, "the worker")
 
     def is_ready(self) -> bool:
         """Return whether the node answers that all of its parts are well."""
-        try:
-            return httpx.get(f"{self.url}/api/health/ready", timeout=10).is_success
-        except httpx.TransportError:
-            return False
+        answer = probe(f"{self.url}/api/health/ready")
+        return answer is not None and answer.is_success
+
+    def health(self) -> str:
+        """Return what the node says of its parts, and its log."""
+        answer = probe(f"{self.url}/api/health/ready")
+        return f"{answer.text if answer else 'no answer'}\n{self.log}"
 
     def parts(self) -> dict[Part, list[int]]:
         """Return the processes of the node as they are now."""
         return find_parts(self.supervisor.pid, self.data_dir)
 
-    def one(self, part: Part) -> int:
-        """Return the process of a part, once there is one."""
-        until(lambda: self.parts()[part], f"the {part}")
-        return self.parts()[part][0]
-
     def kill(self, part: Part) -> int:
-        """Kill a part that is there, wait for its end, and return its number."""
-        pid = self.one(part)
+        """Kill a part once it is there and was not killed before, wait for its end, and return its number."""
+        alive: list[int] = []
+
+        def is_there() -> bool:
+            alive[:] = set(self.parts()[part]) - self._killed
+            return bool(alive)
+
+        until(is_there, f"the {part} to be there")
+        pid = alive[0]
+        self._killed.add(pid)
         kill(pid)
         if part is Part.SUPERVISOR:
             self.supervisor.wait()
@@ -115,9 +120,10 @@ class RunningNode:
         return client
 
     def close(self) -> None:
-        """End every process that was started for this node, however the test ended."""
+        """End every process that was started for this node, however the test ended; a failed one shows the log."""
         for supervisor in self.supervisors:
             end_tree(supervisor)
         if server := find_postgres(self.data_dir):
             os.kill(server, signal.SIGQUIT)
             until(lambda: is_gone(server), "the database to end")
+        print(self.log if self.supervisors else "never started")  # noqa: T201

@@ -29,19 +29,21 @@ def upload_all(
 
 
 class _Progress:
-    """Counts acknowledgements over all clients."""
+    """Counts acknowledgements over all clients; one event happens at a time."""
 
     def __init__(self, events: Mapping[int, Event]) -> None:
         self._events = events
         self._count = 0
         self._lock = threading.Lock()
+        self._happening = threading.Lock()
 
     def note(self) -> None:
         with self._lock:
             self._count += 1
             event = self._events.get(self._count)
         if event:
-            event()
+            with self._happening:
+                event()
 
 
 def _upload_share(

@@ -306,11 +306,6 @@ def test_what_a_killed_run_left_is_removed(derive, tmp_path: Path) -> None:
     assert not list(folder.glob(".*"))
 
 
-def test_files_are_readable_by_the_web_process(derive) -> None:
-    result = derive(jpeg(quadrants()))
-    assert {item.path.stat().st_mode & 0o777 for item in result.derivatives} == {0o644}
-
-
 @pytest.mark.req("DER-1")
 @pytest.mark.parametrize(
     ("format_name", "options"),

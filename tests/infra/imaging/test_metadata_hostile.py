@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from pathlib import Path
 
 import piexif
@@ -28,6 +29,7 @@ VALID = (
     encoded(SMALL, "TIFF"),
 )
 MAX_ANSWER_CHARS = 500_000
+MAX_CPU_S = 1.0  # the web server reads these files; the slowest takes a tenth of it
 
 thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -97,7 +99,7 @@ def test_many_tags_that_share_their_bytes_stay_small() -> None:
     assert "tags.cut" in metadata.notes or len(metadata.tags) <= 512
 
 
-def test_a_tiff_that_points_everywhere_is_read_within_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_within_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     read_bytes = 0
@@ -110,9 +112,8 @@ def test_a_tiff_that_points_everywhere_is_read_within_its_budget(monkeypatch: py
         return content
 
     monkeypatch.setattr(os, "pread", counting)
-    entries = b"".join(tag.to_bytes(2, "little") + b"\7\0\0\0\1\0\0\0\2\0" for tag in range(1000, 1500))
-    content = b"II*\0\x08\0\0\0" + (500).to_bytes(2, "little") + entries
-    assert_storable(read(content.ljust(400_000, b"\1")))
+    segment = b"\xff\xe2\xff\xffICC_PROFILE\0\1\1".ljust(65537, b"\0")
+    assert_storable(read(b"\xff\xd8" + segment * 256))
     assert READ_BUDGET_BYTES // 2 < read_bytes < 2 * READ_BUDGET_BYTES
 
 
@@ -122,4 +123,6 @@ def test_a_tiff_that_points_everywhere_is_read_within_its_budget(monkeypatch: py
 def test_the_whole_corpus_is_answered(corpus: Path, folder: str) -> None:
     for path in sorted((corpus / folder).rglob("*")):
         if path.is_file():
+            started_s = time.thread_time()
             assert_storable(read_metadata(path))
+            assert time.thread_time() - started_s < MAX_CPU_S

@@ -12,8 +12,10 @@ import { startTheme } from "@/shared/theme/theme";
 
 import { makeRouter } from "./router";
 import { makeServices } from "./services";
+import { reloadWhenStale } from "./stale-page";
 
 startTheme();
+reloadWhenStale();
 const services = makeServices();
 const router = makeRouter(services);
 

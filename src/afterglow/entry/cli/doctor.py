@@ -23,7 +23,7 @@ from afterglow.config import Settings, SettingsError, load_settings
 from afterglow.entry.supervise.greeting import Address, is_live
 from afterglow.infra.db.embedded import DatabaseNotRunningError
 from afterglow.infra.db.embedded.binaries import locate_wheel_folder
-from afterglow.infra.db.migrate import migration_state
+from afterglow.infra.db.revisions import migration_state
 from afterglow.infra.storage.local import LocalStore
 from afterglow.infra.storage.room import disk_usage, require_room
 from afterglow.kernel.errors import AfterglowError

@@ -17,6 +17,7 @@ from afterglow.features.accounts.service import AccountPorts
 from afterglow.infra.web import headers, problems
 from afterglow.infra.web.auth import Authentication
 from afterglow.infra.web.drain import DrainRefusedBodies
+from afterglow.infra.web.observe import ObserveRequests
 from afterglow.infra.web.provide import provide
 
 CLIENT_DIR = Path(__file__).resolve().parents[4] / "web" / "dist"
@@ -28,7 +29,8 @@ class _Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the layers, outermost first."""
-        return headers.RequestIds(headers.SecurityHeaders(DrainRefusedBodies(super().build_middleware_stack())))
+        inner = headers.SecurityHeaders(DrainRefusedBodies(super().build_middleware_stack()))
+        return headers.RequestIds(ObserveRequests(inner))
 
 
 def create_app(settings: Settings) -> FastAPI:

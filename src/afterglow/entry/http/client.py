@@ -2,9 +2,10 @@
 
 import asyncio
 import mimetypes
+from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 
 from afterglow.infra.web.files import CachePolicy, file_response
 from afterglow.kernel.errors import NotFoundError
@@ -40,7 +41,8 @@ def mount_client(app: FastAPI, folder: Path) -> None:
     @app.head("/{path:path}", include_in_schema=False)
     async def get_client(path: str, request: Request) -> Response:
         if path == "api" or path.startswith("api/"):
-            raise RouteNotFoundError
+            # A route that is there and knows no HEAD gets here too.
+            raise RouteNotFoundError if request.method == "GET" else HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
         file = await asyncio.to_thread(_find_file, folder, path)
         # Assets carry the hash of their content in their names.
         cache = CachePolicy.IMMUTABLE if file.parent.name == _ASSETS else CachePolicy.REVALIDATE

@@ -7,10 +7,10 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from afterglow.entry.supervise.journal import tell
-from afterglow.entry.supervise.leash import LEASH_FD
+from afterglow.entry.supervise.leash import GATE, LEASH, PRELOAD
 from afterglow.entry.supervise.rules import HTTP_ALONE_S, KILL_AFTER_S, plan_restart
 
 
@@ -21,27 +21,39 @@ class Part:
     name: str
     module: str
     arguments: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
+    """Modules that it imports while the database is made ready: the larger part of its start."""
     stops_first: bool = False
 
 
-class Leash:
-    """The pipe by which parts notice that the supervisor is gone; close it to end what is left."""
+class Pipe:
+    """A pipe into which nothing is written: those who read it learn that the supervisor closed its end, or is gone."""
 
     def __init__(self) -> None:
         self.reading, self._writing = os.pipe()
+        self._is_closed = False
 
     def close(self) -> None:
-        """Let go: every part that is still there ends."""
-        os.close(self._writing)
-        os.close(self.reading)
+        """Close the supervisor's end, once; the reading end stays for parts that start later."""
+        if not self._is_closed:
+            os.close(self._writing)
+            self._is_closed = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reins:
+    """What holds the parts: they end when the leash is closed, and begin when the gate is."""
+
+    leash: Pipe = field(default_factory=Pipe)
+    gate: Pipe = field(default_factory=Pipe)
 
 
 class KeptPart:
     """A part, and the process that is running it now."""
 
-    def __init__(self, part: Part, leash: Leash) -> None:
+    def __init__(self, part: Part, reins: Reins) -> None:
         self.part = part
-        self._leash = leash
+        self._reins = reins
         self._process: asyncio.subprocess.Process | None = None
 
     async def keep(self) -> None:
@@ -64,12 +76,13 @@ class KeptPart:
 
     async def run_once(self) -> int:
         """Start the process; return its exit code (negative: the signal) when it has ended with all that it started."""
+        leash, gate = self._reins.leash.reading, self._reins.gate.reading
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "afterglow.entry.supervise.leash", self.part.module, *self.part.arguments),
-            env={**os.environ, LEASH_FD: str(self._leash.reading)},
+            env={**os.environ, LEASH: str(leash), GATE: str(gate), PRELOAD: ",".join(self.part.preload)},
             stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=(self._leash.reading,),
+            pass_fds=(leash, gate),
             start_new_session=True,  # Ctrl-C at the terminal is the supervisor's to hear, and a group is killed as one
         )
         code = await self._process.wait()
@@ -81,6 +94,10 @@ class KeptPart:
     def is_running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.returncode is None
+
+    def begin(self) -> None:
+        """Let the process go on from its imports to its work; later runs of the part do not wait any more."""
+        self._reins.gate.close()
 
     def terminate(self) -> None:
         """Ask the process to end."""

@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,12 +23,14 @@ from afterglow.entry.supervise.errors import (
 )
 from afterglow.entry.supervise.greeting import SLOW_S, Address, greeting, wait_until_live
 from afterglow.entry.supervise.journal import tell
-from afterglow.entry.supervise.parts import KeptPart, Leash, Part, stop_parts
+from afterglow.entry.supervise.parts import KeptPart, Part, Reins, stop_parts
 from afterglow.infra.db.embedded import ClusterOwnedError, EmbeddedPostgres
 from afterglow.infra.db.embedded.lock import OwnerLock
 from afterglow.kernel.errors import AfterglowError
 
-MIGRATION: Final = Part("migration", "afterglow.entry.supervise.migration")
+HTTP: Final = Part("http", "afterglow.entry.http", preload=("granian.server", "afterglow.config"), stops_first=True)
+WORKER: Final = Part("worker", "afterglow.entry.worker")
+MIGRATION: Final = Part("migration", "afterglow.entry.supervise.migration", preload=("afterglow.bootstrap",))
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PORT_PATIENCE_S: Final = 8.0
 """How long the parts of a supervisor that was killed may hold the port: their leash ends them within this time."""
@@ -43,7 +45,7 @@ class Node:
     parts: Sequence[Part]
     database: DatabaseServer | None
     """None where the database is somebody else's to run."""
-    migration: Part | None = MIGRATION
+    migration: Part = MIGRATION
 
 
 def supervise(settings: Settings) -> int:
@@ -53,10 +55,9 @@ def supervise(settings: Settings) -> int:
     says why.
     """
     address = Address(settings.host, settings.port, settings.public_url)
-    workers = [Part("worker" if n == 1 else f"worker-{n}", "afterglow.entry.worker") for n in _count(settings.workers)]
-    http = Part("http", "afterglow.entry.http", stops_first=True)
+    workers = [WORKER, *(replace(WORKER, name=f"worker-{number}") for number in range(2, settings.workers + 1))]
     database = EmbeddedPostgres(settings.data_dir) if settings.embedded_database else None
-    node = Node(data_dir=settings.data_dir, address=address, parts=[http, *workers], database=database)
+    node = Node(data_dir=settings.data_dir, address=address, parts=[HTTP, *workers], database=database)
     try:
         with only_supervisor(settings.data_dir):
             asyncio.run(run(node))
@@ -64,10 +65,6 @@ def supervise(settings: Settings) -> int:
         tell(error.message, level="error", code=error.code)
         return 1
     return 0
-
-
-def _count(number: int) -> range:
-    return range(1, number + 1)
 
 
 @contextlib.contextmanager
@@ -104,35 +101,44 @@ async def run(node: Node) -> None:
     Raises:
         AfterglowError: It could not start; whatever had started is stopped again.
     """
-    leash = Leash()
-    kept = [KeptPart(part, leash) for part in node.parts]
-    migration = KeptPart(node.migration, leash) if node.migration is not None else None
+    reins = Reins()
+    kept = [KeptPart(part, reins) for part in node.parts]
+    migration = KeptPart(node.migration, Reins(leash=reins.leash))
     database = KeptDatabase(node.database) if node.database is not None else None
     serving = asyncio.ensure_future(_serve(node, kept, migration, database))
-    everything = [*kept, migration] if migration is not None else kept
-    _on_stop_signals(serving, everything)
+    _on_stop_signals(serving, [*kept, migration])
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await serving
         tell("stopping")
     finally:
-        await stop_parts(everything)
+        await stop_parts([*kept, migration])
         if database is not None:
             await database.stop()
-        leash.close()
+        reins.leash.close()
 
 
-async def _serve(
-    node: Node, kept: Sequence[KeptPart], migration: KeptPart | None, database: KeptDatabase | None
-) -> None:
-    """Start the parts in order and keep them running; ends only by an error at the start, or by cancellation."""
-    if database is not None:
-        await database.start()
-    if migration is not None and await migration.run_once() != 0:
-        raise MigrationError
-    await wait_for_port(node.address)
-    keeping = [part.keep() for part in kept] + ([database.keep()] if database is not None else [])
-    await asyncio.gather(*keeping, greet(node))
+async def _serve(node: Node, kept: Sequence[KeptPart], migration: KeptPart, database: KeptDatabase | None) -> None:
+    """Start everything and keep it running; ends only by an error at the start, or by cancellation.
+
+    All processes are started at once, and import what they need; each begins when what it needs is ready.
+    """
+    migrating = asyncio.ensure_future(migration.run_once())
+    keeping = [asyncio.ensure_future(part.keep()) for part in kept]
+    try:
+        if database is not None:
+            await database.start()
+            keeping.append(asyncio.ensure_future(database.keep()))
+        migration.begin()
+        if await migrating != 0:
+            raise MigrationError
+        await wait_for_port(node.address)
+        for part in kept:
+            part.begin()
+        await asyncio.gather(*keeping, greet(node))
+    finally:
+        for task in (migrating, *keeping):
+            task.cancel()
 
 
 def _on_stop_signals(serving: asyncio.Future[None], kept: Sequence[KeptPart]) -> None:
@@ -146,8 +152,9 @@ def _on_stop_signals(serving: asyncio.Future[None], kept: Sequence[KeptPart]) ->
         serving.cancel()
 
     for number in STOP_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` sets SIGHUP
-            loop.add_signal_handler(number, stop)
+        if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # `nohup` means it; the SIGINT that shells ignore for what is started with `&` is not meant
+        loop.add_signal_handler(number, stop)
 
 
 async def wait_for_port(address: Address) -> None:

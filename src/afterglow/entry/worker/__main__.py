@@ -8,14 +8,19 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
+import uvloop
 
+import afterglow
 from afterglow.bootstrap import Node, WorkerParts, open_node, open_worker
 from afterglow.config import Settings, load_settings
 from afterglow.entry.worker.runner import StepRunner
+from afterglow.infra.queue.port import Consumer
 from afterglow.infra.telemetry.logs import configure_logs
+from afterglow.infra.telemetry.traces import configure_traces
 from afterglow.kernel.errors import AfterglowError
 
-RECONCILE_EVERY_S = 15.0
+# The supervisor kills a worker that has not ended some seconds after it was asked to.
+GIVE_UP_AFTER_S = 2.0
 _CONNECTIONS = 8
 
 log = structlog.get_logger()
@@ -26,7 +31,9 @@ def main() -> int:
     settings = load_settings()
     configure_logs("worker", settings.log_level)
     try:
-        asyncio.run(_serve(settings))
+        configure_traces("worker", settings.otlp_endpoint, afterglow.__version__)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
     except AfterglowError as error:
         log.critical("worker ends", code=error.code, message=error.message)
         return 1
@@ -45,6 +52,7 @@ async def _work(node: Node, parts: WorkerParts) -> None:
         parts.steps,
         lease=timedelta(seconds=settings.step_lease_s),
         max_attempts=settings.step_attempts,
+        ledger=parts.ledger,
     )
     for definition in parts.steps:
         parts.consumer.register(
@@ -52,12 +60,11 @@ async def _work(node: Node, parts: WorkerParts) -> None:
         )
     for name, cron, handler in parts.schedules:
         parts.consumer.schedule(name, cron, partial(_quietly, name, handler))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, parts.consumer.stop)
+    _stop_on_signals(parts.consumer, runner)
     beside = [
         asyncio.ensure_future(runner.keep_leases()),
-        *(asyncio.ensure_future(_repeat(handler)) for handler in parts.at_start),
+        # The work of a worker that died is taken over within a lease and a half: 45 s, where LIFE-5 allows 60.
+        *(asyncio.ensure_future(_repeat(handler, settings.step_lease_s / 2)) for handler in parts.at_start),
     ]
     log.info("worker works", steps=[definition.name for definition in parts.steps])
     try:
@@ -65,12 +72,24 @@ async def _work(node: Node, parts: WorkerParts) -> None:
     finally:
         for task in beside:
             task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
 
-async def _repeat(handler: Callable[[], Awaitable[None]]) -> None:
+def _stop_on_signals(consumer: Consumer, runner: StepRunner) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        consumer.stop()
+        loop.call_later(GIVE_UP_AFTER_S, runner.give_up)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+async def _repeat(handler: Callable[[], Awaitable[None]], pause_s: float) -> None:
     while True:
         await _quietly("reconcile", handler)
-        await asyncio.sleep(RECONCILE_EVERY_S)
+        await asyncio.sleep(pause_s)
 
 
 async def _quietly(name: str, handler: Callable[[], Awaitable[None]]) -> None:

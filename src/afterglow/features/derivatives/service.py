@@ -2,8 +2,11 @@
 
 import asyncio
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from afterglow.features.derivatives.errors import (
     DerivativeEvictedError,
@@ -11,7 +14,16 @@ from afterglow.features.derivatives.errors import (
     NoDerivativeError,
     UnknownSizeError,
 )
-from afterglow.features.derivatives.rules import PREVIEW, THUMBNAIL_SIZES, folder_of, is_older
+from afterglow.features.derivatives.events import CacheLookedThrough
+from afterglow.features.derivatives.rules import (
+    FOLDER_DEPTH,
+    PREVIEW,
+    THUMBNAIL_SIZES,
+    CacheBounds,
+    folder_of,
+    is_older,
+    plan_eviction,
+)
 from afterglow.features.photos import service as photos
 from afterglow.features.photos.models import Derived, Photo, PhotoStatus
 from afterglow.features.pipeline import service as pipeline
@@ -22,10 +34,20 @@ from afterglow.features.steps.models import UNFINISHED, Run, StepState
 from afterglow.infra.db.database import Database, Tx
 from afterglow.infra.imaging.errors import UnsupportedFormatError
 from afterglow.infra.imaging.port import DeriveRequest, DeriveResult, Imaging
+from afterglow.infra.storage.cached_folders import CacheUsage, Removed, measure_folders, remove_folders, touch_folder
 from afterglow.infra.storage.port import ObjectStore, original_key
+from afterglow.infra.storage.room import disk_usage
+from afterglow.infra.storage.threads import finish_in_thread
+from afterglow.infra.telemetry.counts import Counts
+from afterglow.kernel.clock import utc_now
 from afterglow.kernel.errors import NotFoundError, UnavailableError
 from afterglow.kernel.ids import PhotoId, UserId
 from afterglow.kernel.principal import Principal
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+MIMES: Final = {".jpg": "image/jpeg", ".png": "image/png"}
+"""Media types of derivatives, by the suffix of their files."""
 
 
 class OriginalAwayError(UnavailableError):
@@ -36,9 +58,15 @@ class OriginalAwayError(UnavailableError):
 
 @dataclass(frozen=True, slots=True)
 class DerivativeCache:
-    """Where derivatives lie; the whole folder may be deleted at any time."""
+    """Where derivatives lie; the whole folder may be deleted at any time.
+
+    Attributes:
+        root: The folder.
+        counts: Where it is counted how often they are there when somebody asks.
+    """
 
     root: Path
+    counts: Counts = field(default_factory=Counts)
 
     def folder(self, owner_id: UserId, photo_id: PhotoId, version: int) -> Path:
         """Return the folder of a photo's derivatives."""
@@ -60,9 +88,24 @@ class DerivePorts:
 class FoundDerivative:
     """A derivative that lies on the disk."""
 
+    photo: Photo
     path: Path
-    version: int
     name: str
+
+    @property
+    def version(self) -> int:
+        """Version of the algorithm that made it."""
+        return self.photo.derive_version
+
+    @property
+    def etag(self) -> str:
+        """Tag of its bytes: derivatives of a version never change."""
+        return f"{self.photo.id}-{self.name}-{self.version}"
+
+    @property
+    def mime(self) -> str:
+        """Its media type."""
+        return MIMES[self.path.suffix]
 
 
 async def derive(ports: DerivePorts, run: Run) -> Completion:
@@ -93,7 +136,7 @@ async def derive(ports: DerivePorts, run: Run) -> Completion:
 
 
 async def find_thumbnail(
-    tx: Tx, principal: Principal, cache: DerivativeCache, photo_id: PhotoId, size: int
+    database: Database, cache: DerivativeCache, principal: Principal, photo_id: PhotoId, size: int
 ) -> FoundDerivative:
     """Return a photo's thumbnail.
 
@@ -101,24 +144,43 @@ async def find_thumbnail(
         UnknownSizeError: There is no such size.
         PhotoNotFoundError: No such photo, or none that the principal may see.
         DerivativeNotReadyError: It is still being made.
-        DerivativeEvictedError: It was made and is gone; the caller has it made again by `ensure_derivatives`.
+        DerivativeEvictedError: It was made and is gone; it is being made again.
         NoDerivativeError: There will be none.
     """
     if size not in THUMBNAIL_SIZES:
         raise UnknownSizeError(sizes=sorted(THUMBNAIL_SIZES))
-    return await _find(tx, principal, cache, photo_id, str(size))
+    return await _find_or_remake(database, cache, principal, photo_id, str(size))
 
 
-async def find_preview(tx: Tx, principal: Principal, cache: DerivativeCache, photo_id: PhotoId) -> FoundDerivative:
+async def find_preview(
+    database: Database, cache: DerivativeCache, principal: Principal, photo_id: PhotoId
+) -> FoundDerivative:
     """Return a photo's preview.
 
     Raises:
         PhotoNotFoundError: No such photo, or none that the principal may see.
         DerivativeNotReadyError: It is still being made.
-        DerivativeEvictedError: It was made and is gone; the caller has it made again by `ensure_derivatives`.
+        DerivativeEvictedError: It was made and is gone; it is being made again.
         NoDerivativeError: There will be none.
     """
-    return await _find(tx, principal, cache, photo_id, PREVIEW)
+    return await _find_or_remake(database, cache, principal, photo_id, PREVIEW)
+
+
+async def _find_or_remake(
+    database: Database, cache: DerivativeCache, principal: Principal, photo_id: PhotoId, name: str
+) -> FoundDerivative:
+    async def find(tx: Tx) -> FoundDerivative:
+        return await _find(tx, principal, cache, photo_id, name)
+
+    try:
+        found = await database.run(principal.owners, find, read_only=True)
+    except DerivativeNotReadyError as absent:
+        cache.counts.count_lookup(is_hit=False)
+        if isinstance(absent, DerivativeEvictedError):
+            await database.run(principal.owners, lambda tx: _remake(tx, principal, photo_id))
+        raise
+    cache.counts.count_lookup(is_hit=True)
+    return found
 
 
 async def _find(tx: Tx, principal: Principal, cache: DerivativeCache, photo_id: PhotoId, name: str) -> FoundDerivative:
@@ -127,10 +189,10 @@ async def _find(tx: Tx, principal: Principal, cache: DerivativeCache, photo_id: 
     path = await asyncio.to_thread(_existing, folder, name) if photo.derive_version else None
     if path is None:
         raise await _reason_for_absence(tx, photo)
-    return FoundDerivative(path, photo.derive_version, name)
+    return FoundDerivative(photo, path, name)
 
 
-async def ensure_derivatives(tx: Tx, principal: Principal, photo_id: PhotoId) -> None:
+async def _remake(tx: Tx, principal: Principal, photo_id: PhotoId) -> None:
     """Have a photo's derivatives made again if that is not under way already."""
     photo = await photos.get_photo(tx, principal, photo_id)
     known = await steps.list_steps(tx, photo.owner_id, [photo.id])
@@ -169,8 +231,11 @@ def _derived(result: DeriveResult, version: int) -> Derived:
 
 
 def _existing(folder: Path, name: str) -> Path | None:
-    """Return the derivative of this name; a lossless one is a PNG."""
-    return next((path for suffix in (".jpg", ".png") if (path := folder / f"{name}{suffix}").exists()), None)
+    """Return the derivative of this name, which is used now; a lossless one is a PNG."""
+    path = next((path for suffix in MIMES if (path := folder / f"{name}{suffix}").exists()), None)
+    if path is not None:
+        touch_folder(folder, utc_now())
+    return path
 
 
 def _remove_older(folder: Path, version: int) -> None:
@@ -178,3 +243,55 @@ def _remove_older(folder: Path, version: int) -> None:
     for sibling in folder.parent.iterdir():
         if is_older(sibling.name, version):
             shutil.rmtree(sibling, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class EvictionPorts:
+    """What eviction works with.
+
+    Attributes:
+        reserve_bytes: Room that is to stay free on the cache's disk; below it derivatives go.
+        reserve_percent: The same as a share of the disk [%]; the larger one counts.
+    """
+
+    database: Database
+    cache: DerivativeCache
+    bounds: CacheBounds
+    reserve_bytes: int
+    reserve_percent: float
+
+
+async def evict(ports: EvictionPorts) -> Removed:
+    """Remove derivatives, those not used for longest first, until the cache keeps its bounds and the disk has room.
+
+    Whoever asks for one that is gone has it made again. Without a bound, and with room on the disk, nothing is looked
+    at. Those younger than an hour stay, whatever the need.
+
+    Raises:
+        OSError: The disk failed.
+        UnavailableError: The database is away.
+    """
+    root, bounds = ports.cache.root, ports.bounds
+    missing_bytes = await asyncio.to_thread(_missing_bytes, ports)
+    if not missing_bytes and not bounds.budget_bytes:
+        return Removed()
+    now = utc_now()
+    usage: CacheUsage = await finish_in_thread(measure_folders, root, FOLDER_DEPTH, now)
+    plan = plan_eviction(usage.bytes_by_day, usage.size_bytes, missing_bytes, bounds, now.date())
+    removed = Removed()
+    if plan:
+        removed = await finish_in_thread(remove_folders, root, FOLDER_DEPTH, now, plan.before, plan.share_bytes)
+        ports.cache.counts.count_evicted(removed.size_bytes)
+        log.info("derivatives evicted", photos=removed.folders, size_bytes=removed.size_bytes)
+    async with ports.database.transaction([]) as tx:
+        tx.emit(CacheLookedThrough(usage.folders - removed.folders, usage.size_bytes - removed.size_bytes))
+    return removed
+
+
+def _missing_bytes(ports: EvictionPorts) -> int:
+    """Return what the disk lacks of the room that is to stay free (STO-5)."""
+    if not ports.cache.root.exists():
+        return 0
+    usage = disk_usage(ports.cache.root)
+    reserve = max(ports.reserve_bytes, int(usage.total_bytes * ports.reserve_percent / 100))
+    return max(reserve - usage.free_bytes, 0)

@@ -11,12 +11,13 @@ from afterglow.features.details import service
 from afterglow.features.details.schemas import MetadataOut, PhotoOut
 from afterglow.features.photos.models import PhotoFilter, PhotoStatus
 from afterglow.infra.web.auth import CurrentPrincipal
+from afterglow.infra.web.idempotency import IdempotentRoute
 from afterglow.infra.web.schemas import PageOut
-from afterglow.infra.web.tx import ReadTx, TransactionalRoute, WriteTx
+from afterglow.infra.web.tx import ReadTx, WriteTx
 from afterglow.kernel.ids import PhotoId
 from afterglow.kernel.pages import DEFAULT_LIMIT, MAX_LIMIT
 
-router = APIRouter(prefix="/api/photos", tags=["photos"], route_class=TransactionalRoute)
+router = APIRouter(prefix="/api/photos", tags=["photos"], route_class=IdempotentRoute)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 

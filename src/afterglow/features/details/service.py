@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,12 @@ from afterglow.features.ingest.models import Receipt, ReceiptState
 from afterglow.features.photos import service as photos
 from afterglow.features.photos.models import Photo, PhotoFilter
 from afterglow.features.pipeline import service as pipeline
-from afterglow.features.pipeline.rules import is_processing
+from afterglow.features.pipeline.rules import DEFINITIONS, is_processing
 from afterglow.features.pipeline.service import Completion
 from afterglow.features.steps import service as steps
 from afterglow.features.steps.models import Run, Step
 from afterglow.infra.db.database import Database, Tx
+from afterglow.infra.storage import files
 from afterglow.kernel.errors import UnavailableError
 from afterglow.kernel.ids import PhotoId
 from afterglow.kernel.pages import Page
@@ -155,20 +156,28 @@ def _compose(photo: Photo, of_photo: Sequence[Step]) -> PhotoDetails:
         receipt = Receipt(ReceiptState.STORED, photo.stored_at)
     else:
         receipt = Receipt(ReceiptState.RECEIVED, photo.created_at)
-    return PhotoDetails(photo, of_photo, is_processing(of_photo), receipt)
+    return PhotoDetails(photo, sorted(of_photo, key=_place_in_pipeline), is_processing(of_photo), receipt)
+
+
+def _place_in_pipeline(step: Step) -> tuple[int, str]:
+    """Return what sorts steps as they follow each other; one that this version does not know comes last."""
+    names = list(DEFINITIONS)
+    return (names.index(step.name) if step.name in DEFINITIONS else len(names), step.name)
 
 
 def _replace_durably(path: Path, content: bytes) -> None:
     """Put a file in place whole, old or new, whatever happens: a sidecar is what a lost database is made anew from."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    part = path.with_suffix(".json.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    files.ensure_folder(path.parent, files.FOLDER_MODE)
+    for leftover in path.parent.glob(f"{path.name}.*.part"):
+        leftover.unlink(missing_ok=True)
+    # A name of its own: a run that has lost its lease may still be writing.
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        os.fsync(folder)
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            files.sync_file(file.fileno())
+        part.replace(path)
     finally:
-        os.close(folder)
+        part.unlink(missing_ok=True)
+    files.sync_folder_of(path)

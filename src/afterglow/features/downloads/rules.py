@@ -1,6 +1,7 @@
 """What can be downloaded under which URL; pure."""
 
 from enum import StrEnum
+from typing import Final
 
 from afterglow.kernel.ids import PhotoId
 
@@ -15,12 +16,19 @@ class DownloadSize(StrEnum):
     ORIGINAL = "original"
 
 
+THUMB_SIZE: Final = 400
+"""The thumbnail that is downloaded: the one with the photo's own ratio, by its width [px]."""
+
+
 def path_of(photo_id: PhotoId, size: DownloadSize) -> tuple[str, dict[str, str]]:
     """Return the path and parameters of the byte route behind a download."""
-    match size:
-        case DownloadSize.THUMB:
-            return f"/api/photos/{photo_id}/thumbnail", {"size": "400"}
-        case DownloadSize.MEDIUM:
-            return f"/api/photos/{photo_id}/preview", {}
-        case DownloadSize.ORIGINAL:
-            return f"/api/photos/{photo_id}/original", {}
+    if size is DownloadSize.ORIGINAL:
+        return f"/api/photos/{photo_id}/original", {}
+    return f"/api/photos/{photo_id}/download", {"size": size.value, "redirect": "0"}
+
+
+def name_of(filename: str, size: DownloadSize, suffix: str) -> str:
+    """Return the name to save a smaller version under: the photo's own, marked, with the suffix of what it is."""
+    stem, dot, _extension = filename.rpartition(".")
+    stem = stem if dot and stem else filename
+    return f"{stem}-{size.value}{suffix}"

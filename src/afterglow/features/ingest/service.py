@@ -29,6 +29,7 @@ from afterglow.infra.db.database import Database, Tx
 from afterglow.infra.geo.zones import offset_minutes_at
 from afterglow.infra.imaging.metadata import Metadata, read_metadata
 from afterglow.infra.imaging.sniff import DERIVABLE, SNIFF_BYTES, MediaType, sniff
+from afterglow.infra.storage.errors import PartMissingError, SourceMissingError, storage_errors
 from afterglow.infra.storage.part import SealedFile
 from afterglow.infra.storage.port import ObjectStore, original_key
 from afterglow.infra.storage.spool import Spool
@@ -104,7 +105,7 @@ async def _accept(ports: IngestPorts, arrival: Arrival, also: Also) -> Accepted:
     if arrival.checksum is not None and sealed.checksum != arrival.checksum:
         raise ChecksumMismatchError(checksum=str(sealed.checksum))
     media_type = await _require_type(ports.spool, arrival, sealed)
-    metadata = await asyncio.to_thread(read_metadata, sealed.path)
+    metadata = await _read_metadata(sealed)
     async with ports.puts, ports.database.lock(lock_key(sealed.checksum)) as connection:
         async with ports.database.transaction_on(connection, [arrival.owner_id]) as tx:
             settled = await find_settled(tx, arrival.owner_id, sealed.checksum)
@@ -113,7 +114,11 @@ async def _accept(ports: IngestPorts, arrival: Arrival, also: Also) -> Accepted:
         if settled and settled.is_tombstoned:
             await ports.spool.discard(arrival.upload_id)
             return settled
-        await ports.store.put(original_key(sealed.checksum), sealed.path, sealed.checksum)
+        try:
+            await ports.store.put(original_key(sealed.checksum), sealed.path, sealed.checksum)
+        except SourceMissingError as error:
+            # Accepted by another request, or discarded, while this one waited for the lock.
+            raise PartMissingError from error
         fault_point("ingest.after-put")
         async with ports.database.transaction_on(connection, [arrival.owner_id]) as tx:
             accepted = await _record(tx, ports.store.name, arrival, sealed, media_type, metadata)
@@ -121,6 +126,14 @@ async def _accept(ports: IngestPorts, arrival: Arrival, also: Also) -> Accepted:
             fault_point("ingest.before-commit")
     fault_point("ingest.after-commit")
     return accepted
+
+
+async def _read_metadata(sealed: SealedFile) -> Metadata:
+    with storage_errors(f"read {sealed.path.name}"):
+        try:
+            return await asyncio.to_thread(read_metadata, sealed.path)
+        except FileNotFoundError as error:
+            raise PartMissingError from error
 
 
 async def _require_type(spool: Spool, arrival: Arrival, sealed: SealedFile) -> MediaType:

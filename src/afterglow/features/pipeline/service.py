@@ -20,10 +20,11 @@ from afterglow.features.pipeline.rules import (
 )
 from afterglow.features.steps import service as steps
 from afterglow.features.steps.models import Run
+from afterglow.features.steps.rules import Verdict
 from afterglow.infra.db.database import Tx
 from afterglow.infra.queue.port import Job
 from afterglow.kernel.errors import AfterglowError
-from afterglow.kernel.ids import PhotoId, UserId
+from afterglow.kernel.ids import PhotoId, RunId, UserId
 
 
 class DiedRepeatedlyError(AfterglowError):
@@ -102,16 +103,17 @@ async def complete_run(tx: Tx, run: Run, completion: Completion) -> None:
         await photos.set_status(tx, run.owner_id, run.photo_id, status)
 
 
-async def fail_run(tx: Tx, run: Run, error: BaseException, max_attempts: int) -> None:
-    """Commit the bad end of a run: when to try again, or the photo's FAILED.
+async def fail_run(tx: Tx, run: Run, error: BaseException, max_attempts: int) -> Verdict:
+    """Commit the bad end of a run and return what follows: another try, or the photo's FAILED.
 
     Raises:
         RunLostError: Another run has taken over.
         PhotoNotFoundError: The photo was deleted meanwhile.
     """
     current = await photos.lock_status(tx, run.owner_id, run.photo_id)
-    await steps.fail(tx, run, error, max_attempts)
+    verdict = await steps.fail(tx, run, error, max_attempts)
     await _settle(tx, run.owner_id, run.photo_id, current)
+    return verdict
 
 
 async def retry_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str) -> None:
@@ -125,6 +127,25 @@ async def retry_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str) -> 
     current = await photos.lock_status(tx, owner_id, photo_id)
     await steps.retry(tx, owner_id, photo_id, step)
     await _settle(tx, owner_id, photo_id, current)
+
+
+async def cancel_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str, run_id: RunId) -> bool:
+    """Skip a step that waits or runs; the photo's status follows. Returns False where it does neither.
+
+    Args:
+        tx: Sees the owner's rows.
+        owner_id: Of the photo.
+        photo_id: The photo.
+        step: Name of the step.
+        run_id: What a step that was never run takes as its run's.
+
+    Raises:
+        PhotoNotFoundError: The owner has no such photo.
+    """
+    current = await photos.lock_status(tx, owner_id, photo_id)
+    is_cancelled = await steps.cancel(tx, owner_id, photo_id, step, run_id)
+    await _settle(tx, owner_id, photo_id, current)
+    return is_cancelled
 
 
 async def wake_due(tx: Tx, limit: int) -> int:

@@ -18,6 +18,8 @@ class StepState(StrEnum):
 
 
 UNFINISHED = frozenset({StepState.WAITING, StepState.RUNNING})
+CANCELLED = "cancelled"
+"""Reason of a step that an administrator skipped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,28 @@ async def retry_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str) -> 
     return count == 1
 
 
+async def skip_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str, reason: str, run_id: RunId) -> bool:
+    """Skip a step that waits or runs, whose run then loses it; False where it does neither.
+
+    One that was never run takes this run id.
+    """
+    count = await tx.execute_count(
+        """
+        UPDATE steps SET
+            state = 'skipped', reason = $4, run_id = COALESCE(run_id, $5), again = false, lease_until = NULL,
+            finished_at = $6::timestamptz, error = NULL, error_code = NULL
+        WHERE photo_id = $1 AND owner_id = $2 AND step = $3 AND state IN ('waiting', 'running')
+        """,
+        photo_id,
+        owner_id,
+        step,
+        reason,
+        run_id,
+        tx.now,
+    )
+    return count == 1
+
+
 def _step(row: Record) -> Step:
     state = StepState(row["state"])
     return Step(

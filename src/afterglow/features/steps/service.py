@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from afterglow.features.steps import repository
 from afterglow.features.steps.errors import RunLostError, StepNotFoundError, StepNotRetryableError
-from afterglow.features.steps.models import Due, NewStep, Run, Step, StepState
+from afterglow.features.steps.models import CANCELLED, Due, NewStep, Run, Step, StepState
 from afterglow.features.steps.rules import TryAgain, Verdict, describe, judge
 from afterglow.infra.db.database import Tx
 from afterglow.infra.queue.port import Job
@@ -96,6 +96,14 @@ async def retry(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str) -> None:
     if not await repository.retry_step(tx, owner_id, photo_id, step):
         raise StepNotRetryableError(step=step)
     tx.defer(Job(task=step, photo_id=photo_id))
+
+
+async def cancel(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str, run_id: RunId) -> bool:
+    """Skip a step that waits or runs, at a person's wish; return False where it does neither.
+
+    A running one loses its lease: its result is dropped. One that was never run takes the run id given.
+    """
+    return await repository.skip_step(tx, owner_id, photo_id, step, CANCELLED, run_id)
 
 
 async def list_due(tx: Tx, step: str, limit: int) -> list[Due]:

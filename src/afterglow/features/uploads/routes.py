@@ -25,14 +25,15 @@ from afterglow.features.uploads.schemas import (
 )
 from afterglow.features.uploads.service import UploadPorts
 from afterglow.infra.web.auth import CurrentPrincipal
+from afterglow.infra.web.idempotency import IdempotentRoute
 from afterglow.infra.web.multipart import FieldPart, FilePart, stream_multipart
 from afterglow.infra.web.provide import Provided
-from afterglow.infra.web.tx import ReadTx, TransactionalRoute
+from afterglow.infra.web.tx import ReadTx
 from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.ids import UploadId
 from afterglow.kernel.principal import Principal
 
-router = APIRouter(prefix="/api", tags=["upload"], route_class=TransactionalRoute)
+router = APIRouter(prefix="/api", tags=["upload"], route_class=IdempotentRoute)
 
 Ports = Annotated[UploadPorts, Provided(UploadPorts)]
 

@@ -57,9 +57,10 @@ def driver_errors(connection: Connection | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except _TOO_SLOW as error:
-        raise DatabaseBusyError from error
-    except _AWAY as error:
+    except (*_TOO_SLOW, *_AWAY) as error:
+        # The limit of a whole transaction ends the session: then it is only the cause.
+        if isinstance(error, _TOO_SLOW) or isinstance(error.__cause__, _TOO_SLOW):
+            raise DatabaseBusyError from error
         raise DatabaseAwayError from error
     except asyncpg.InterfaceError as error:
         # On an open connection it is the call that is wrong: the type or the number of its arguments.

@@ -4,7 +4,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
-
 def offset_minutes_at(latitude: float, longitude: float, local: datetime) -> int | None:
     """Return how far clocks at a position were from UTC, in minutes, when they showed `local`; None at sea.
 

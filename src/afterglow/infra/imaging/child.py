@@ -4,13 +4,15 @@ Started by `sandbox` as `python -m afterglow.infra.imaging.child`. The end of it
 """
 
 import argparse
+import codecs
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from afterglow.infra.imaging import limits, wire
+from afterglow.infra.imaging import confinement, limits, wire
+from afterglow.infra.imaging.confinement import Borders
 from afterglow.infra.imaging.errors import DecoderDiedError, SourceUnreadableError
 from afterglow.infra.imaging.metadata import read_metadata
 from afterglow.infra.imaging.port import DeriveRequest, DeriveResult
@@ -18,28 +20,68 @@ from afterglow.kernel.errors import AfterglowError
 
 Derive = Callable[[DeriveRequest], DeriveResult]
 
+TEXT_CODINGS: Final = ("utf-8", "latin-1", "utf-16-le", "utf-16-be", "iso2022_jp")
+"""What `metadata.text` decodes: Python loads each, some as machine code, when it is first used."""
+
 
 def main() -> None:
-    """Confine this process, load the decoders, then answer until the input ends."""
+    """Be a decoder until the input ends."""
+    run(_load_deriver)
+
+
+def run(load: Callable[[], Derive]) -> None:
+    """Confine this process, load the decoders, lock it in, then answer until the input ends.
+
+    Args:
+        load: Loads all libraries; what it returns makes derivatives.
+    """
+    options = _options()
+    holds = limits.confine(options.memory_bytes, options.parent)
+    questions, answers = sys.stdin.buffer, _claim_output()
+    # Only now: whatever the libraries allocate counts.
+    derive = load()
+    for coding in TEXT_CODINGS:
+        codecs.lookup(coding)
+    conversation = _Conversation(questions, answers, limits.memory_meter())
+    holds |= confinement.lock(Borders(options.readable, options.writable))
+    conversation.say({"ready": True, "measures": sorted(holds)})
+    conversation.hold(derive)
+
+
+def _options() -> argparse.Namespace:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--memory-bytes", type=int, required=True)
     arguments.add_argument("--parent", type=int, required=True)
-    options = arguments.parse_args()
-    limits.confine(options.memory_bytes, options.parent)
-    questions, answers = sys.stdin.buffer, _claim_output()
-    # Only now: whatever the libraries allocate counts, and none of them runs unconfined.
-    from afterglow.infra.imaging.derive.pipeline import Deriver  # noqa: PLC0415
-
-    serve(questions, answers, Deriver().derive)
+    arguments.add_argument("--readable", type=Path, action="append", default=[])
+    arguments.add_argument("--writable", type=Path, action="append", default=[])
+    return arguments.parse_args()
 
 
-def serve(questions: BinaryIO, answers: BinaryIO, derive: Derive) -> None:
-    """Say that all is ready, then answer one question after the other."""
-    _say(answers, {"ready": True})
-    while len(prefix := questions.read(wire.LENGTH.size)) == wire.LENGTH.size:
-        question = wire.parse(questions.read(wire.body_length(prefix)))
-        limits.allow_cpu(question["cpu_s"])
-        _say(answers, _answer(question, derive))
+def _load_deriver() -> Derive:
+    from afterglow.infra.imaging.derive import warm_up  # noqa: PLC0415 (not before the limits hold)
+
+    return warm_up.warm_deriver().derive
+
+
+class _Conversation:
+    """Questions in, answers out; each answer tells how much memory is held."""
+
+    def __init__(self, questions: BinaryIO, answers: BinaryIO, resident_bytes: Callable[[], int]) -> None:
+        self._questions = questions
+        self._answers = answers
+        self._resident_bytes = resident_bytes
+
+    def hold(self, derive: Derive) -> None:
+        """Answer one question after the other."""
+        while len(prefix := self._questions.read(wire.LENGTH.size)) == wire.LENGTH.size:
+            question = wire.parse(self._questions.read(wire.body_length(prefix)))
+            limits.allow_cpu(question["cpu_s"])
+            self.say(_answer(question, derive))
+
+    def say(self, message: wire.Message) -> None:
+        """Send one message."""
+        self._answers.write(wire.frame(message | {"resident_bytes": self._resident_bytes()}))
+        self._answers.flush()
 
 
 def _answer(question: wire.Message, derive: Derive) -> wire.Message:
@@ -64,11 +106,6 @@ def _act(question: wire.Message, derive: Derive) -> wire.Message:
     output_dir = Path(question["output_dir"])
     request = DeriveRequest(source, question["mime"], output_dir, question["max_pixels"])
     return wire.result_to_wire(derive(request))
-
-
-def _say(answers: BinaryIO, message: wire.Message) -> None:
-    answers.write(wire.frame(message | {"resident_bytes": limits.resident_bytes()}))
-    answers.flush()
 
 
 def _claim_output() -> BinaryIO:

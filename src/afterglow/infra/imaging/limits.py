@@ -1,40 +1,45 @@
 """What a decoder may use, set by itself before it sees the first byte of a picture; it cannot take it back.
 
+There is no limit of processes (RLIMIT_NPROC): it counts all of a user's, those of other programs too, and would refuse
+threads, which libraries need. `confinement` keeps a decoder from starting processes.
+
 References:
-    setrlimit(2), prctl(2). On systems other than Linux the resource limits alone hold.
+    setrlimit(2). On systems other than Linux these limits alone hold.
 """
 
-import ctypes
 import math
 import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from typing import Final
 
+from afterglow.infra.imaging.confinement import Measure, privileges
 from afterglow.kernel.units import MIB
 
 MAX_OPEN_FILES: Final = 64
-MAX_FILE_BYTES: Final = 64 * MIB
+MAX_FILE_BYTES: Final = 16 * MIB
+"""A preview of nothing but noise has 3.5 MB, and its pixels 12 MB."""
 NICENESS: Final = 5
+FILE_CREATION_MASK: Final = 0o022  # derivatives are read by a web server in front, too
 CPU_GRACE_S: Final = 1
 
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_NO_NEW_PRIVS: Final = 38
 
-
-def confine(memory_bytes: int, parent_pid: int) -> None:
+def confine(memory_bytes: int, parent_pid: int) -> frozenset[Measure]:
     """Bind this process to its limits and to its parent's life.
 
     Args:
         memory_bytes: Most address space.
         parent_pid: The process that this one must not survive.
+
+    Returns:
+        What holds from now on.
     """
-    _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    taken = {Measure.PARENT: privileges.die_with_parent(), Measure.PRIVILEGES: privileges.gain_nothing_new()}
     if os.getppid() != parent_pid:
         # The parent died before the kernel was told to watch it.
         os._exit(1)
-    _control(_PR_SET_NO_NEW_PRIVS, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for limit, value in (
@@ -46,6 +51,8 @@ def confine(memory_bytes: int, parent_pid: int) -> None:
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (bound, bound))
     os.nice(NICENESS)
+    os.umask(FILE_CREATION_MASK)
+    return frozenset({Measure.LIMITS, *(measure for measure, holds in taken.items() if holds)})
 
 
 def allow_cpu(seconds: float) -> None:
@@ -59,16 +66,19 @@ def allow_cpu(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
-def resident_bytes() -> int:
-    """Return the memory that this process holds now (on Linux) or held at most (elsewhere)."""
+def memory_meter() -> Callable[[], int]:
+    """Return what tells the memory [bytes] that this process holds now (on Linux) or held at most (elsewhere).
+
+    To be called before the process is locked away from all files; what it returns works after, too.
+    """
     try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - read for each photo
-            return int(file.read().split()[1]) * resource.getpagesize()
+        descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+        return _peak_bytes
+    page_bytes = resource.getpagesize()
+    return lambda: int(os.pread(descriptor, 128, 0).split()[1]) * page_bytes
 
 
-def _control(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

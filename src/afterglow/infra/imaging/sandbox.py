@@ -9,7 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from afterglow.infra.imaging import errors, wire
+from afterglow.infra.imaging.confinement import Borders, Measure
+from afterglow.infra.imaging.decoder import DeathError, Decoder, exit_name
 from afterglow.infra.imaging.errors import DecoderDiedError, DecoderTimeoutError, DecoderUnavailableError
 from afterglow.infra.imaging.leftovers import remove_leftovers
 from afterglow.infra.imaging.metadata import Metadata
@@ -18,7 +22,6 @@ from afterglow.kernel.errors import AfterglowError
 from afterglow.kernel.units import MIB
 
 START_TIMEOUT_S: Final = 60.0  # loading the decoders takes 0.3 s here, and a busy Raspberry Pi its time
-DYING_S: Final = 0.5  # from closing its pipes to being gone
 RECYCLE_AFTER: Final = 500
 RECYCLE_RESIDENT_BYTES: Final = 512 * MIB
 
@@ -35,13 +38,19 @@ _ERRORS: Final[dict[str, type[AfterglowError]]] = {
     )
 }
 """What a child may say that happened."""
+_OUT_OF_REACH: Final = (errors.SourceUnreadableError.code, errors.OutputUnwritableError.code)
+"""What it also says when a disk was mounted, or the derivatives' folder made anew, after it drew its borders."""
+
+log = structlog.get_logger()
 
 
 class Sandbox:
     """The `Imaging` port on child processes, started when they are first needed and replaced when they die.
 
     A child is killed when it takes longer than `timeout_s`, and replaced after `recycle_after` answers or when it
-    holds more than `recycle_resident_bytes`: slow leaks of the libraries end there.
+    holds more than `recycle_resident_bytes`: slow leaks of the libraries end there. Where the kernel can, a child
+    reads only below `readable` and writes only below `writable`, folders that are made when missing; without both it
+    may go wherever this process may.
     """
 
     def __init__(
@@ -50,6 +59,8 @@ class Sandbox:
         children: int,
         timeout_s: float,
         memory_bytes: int,
+        readable: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
         recycle_after: int = RECYCLE_AFTER,
         recycle_resident_bytes: int = RECYCLE_RESIDENT_BYTES,
         command: Sequence[str] = _COMMAND,
@@ -57,12 +68,15 @@ class Sandbox:
         self._timeout_s = timeout_s
         self._recycle_after = recycle_after
         self._recycle_resident_bytes = recycle_resident_bytes
-        self._command = (*command, f"--memory-bytes={memory_bytes}", f"--parent={os.getpid()}")
+        # Absolute: a child works in the root folder.
+        self._borders = Borders([path.absolute() for path in readable], [path.absolute() for path in writable])
+        self._command = (*command, *_arguments(memory_bytes, self._borders))
         # Last in, first out: warm children are asked first, cold ones are started only under load.
-        self._free: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[Decoder | None] = asyncio.LifoQueue()
         for _ in range(children):
             self._free.put_nowait(None)
-        self._alive: set[_Child] = set()
+        self._alive: set[Decoder] = set()
+        self._is_announced = False
         self._closed = False
 
     async def derive(self, request: DeriveRequest) -> DeriveResult:
@@ -91,6 +105,20 @@ class Sandbox:
         except wire.ProtocolError as error:
             raise DecoderDiedError(f"the reader answered nonsense: {error}") from error
 
+    async def measures(self) -> frozenset[Measure]:
+        """Return what confines the decoders on this machine, as a decoder finds it.
+
+        Raises:
+            DecoderUnavailableError: None can be started, or this port is closed.
+        """
+        child, sound = await self._free.get(), False
+        try:
+            child = await self._ready(child)
+            sound = True
+            return child.measures
+        finally:
+            self._release(child, sound=sound)
+
     async def close(self) -> None:
         """Kill all children and wait for their end; requests under way fail with `DecoderUnavailableError`."""
         self._closed = True
@@ -100,22 +128,26 @@ class Sandbox:
         await asyncio.gather(*(child.ended() for child in children))
 
     async def _ask(self, question: wire.Message) -> wire.Message:
-        """Return the result of a question, from the next child that is free."""
-        child = await self._free.get()
-        sound = False
+        """Return the result of a question, or raise the error in its answer."""
+        answer = await self._ask_next(question)
+        if self._borders and answer.get("error") in _OUT_OF_REACH:
+            answer = await self._ask_next(question)
+        return _result(answer)
+
+    async def _ask_next(self, question: wire.Message) -> wire.Message:
+        """Return the answer of the next child that is free."""
+        child, sound = await self._free.get(), False
         try:
-            if child is None or child.has_ended:
-                child = None  # should the start fail
-                child = await self._start()
+            child = await self._ready(child)
             answer = await self._answer(child, question)
-            # Whatever ran out or broke in this process may still be so.
-            sound = answer.get("error") != DecoderDiedError.code
+            # Whatever ran out or broke in this process, or lies beyond its borders, will do so again.
+            sound = answer.get("error") not in (DecoderDiedError.code, *(_OUT_OF_REACH if self._borders else ()))
         finally:
             # Also when nobody waits any more: the child is then in the middle of something.
             self._release(child, sound=sound)
-        return _result(answer)
+        return answer
 
-    async def _answer(self, child: "_Child", question: wire.Message) -> wire.Message:
+    async def _answer(self, child: Decoder, question: wire.Message) -> wire.Message:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await child.ask(question | {"cpu_s": self._timeout_s})
@@ -123,143 +155,65 @@ class Sandbox:
             child.kill()
             await child.ended()
             raise DecoderTimeoutError(f"the decoder did not finish in {self._timeout_s:g} s") from error
-        except _DeathError as death:
+        except DeathError as death:
             raise self._cause(await child.exit_code(), death) from death
 
-    def _cause(self, exit_code: int, death: "_DeathError") -> AfterglowError:
+    def _cause(self, exit_code: int, death: DeathError) -> AfterglowError:
         if self._closed:
             return DecoderUnavailableError("the decoders are being stopped")
         if exit_code == -signal.SIGXCPU:
             return DecoderTimeoutError(f"the decoder used more than {self._timeout_s:g} s of processor time")
-        return DecoderDiedError(f"the decoder died ({_exit_name(exit_code)}): {death}")
+        return DecoderDiedError(f"the decoder died ({exit_name(exit_code)}): {death}")
 
-    def _release(self, child: "_Child | None", *, sound: bool) -> None:
+    def _release(self, child: Decoder | None, *, sound: bool) -> None:
         """Give a place back, with its child if that can take another question."""
         if child and not (sound and self._is_fresh(child)):
             child.kill()
             child = None
         self._free.put_nowait(child)
 
-    def _is_fresh(self, child: "_Child") -> bool:
+    def _is_fresh(self, child: Decoder) -> bool:
         worn = child.answers >= self._recycle_after or child.resident_bytes > self._recycle_resident_bytes
         return not worn and not self._closed
 
-    async def _start(self) -> "_Child":
+    async def _ready(self, child: Decoder | None) -> Decoder:
+        return child if child and not child.has_ended else await self._start()
+
+    async def _start(self) -> Decoder:
         if self._closed:
             raise DecoderUnavailableError("the decoders are stopped")
         try:
-            child = await _Child.start(self._command, self._alive)
+            await asyncio.to_thread(_make_folders, self._borders.writable)
+            child = await Decoder.start(self._command, self._alive)
         except OSError as error:
             raise DecoderUnavailableError(f"no decoder can be started: {error.strerror}") from error
         started = False
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                await child.hear()
+            await child.be_ready(START_TIMEOUT_S)
             started = True
-        except (TimeoutError, _DeathError) as error:
+        except DeathError as error:
             raise DecoderUnavailableError(f"a decoder did not start: {error}") from error
         finally:
             if not started:
                 child.kill()
+        self._announce(child.measures)
         return child
 
+    def _announce(self, measures: frozenset[Measure]) -> None:
+        """Log once what confines the decoders here, and what does not."""
+        if not self._is_announced:
+            self._is_announced = True
+            log.info(
+                "decoders confined",
+                measures=[measure.value for measure in Measure if measure in measures],
+                missing=[measure.value for measure in Measure if measure not in measures],
+            )
 
-class _DeathError(Exception):
-    """A child stopped talking, or said something outside the protocol."""
 
-
-class _Child:
-    """One decoder process."""
-
-    def __init__(self, process: asyncio.subprocess.Process, alive: "set[_Child]") -> None:
-        self._process = process
-        self._end = asyncio.create_task(process.wait())
-        alive.add(self)
-        self._end.add_done_callback(lambda _: alive.discard(self))
-        self.answers = 0
-        self.resident_bytes = 0
-
-    @classmethod
-    async def start(cls, command: Sequence[str], alive: "set[_Child]") -> "_Child":
-        """Start a process that inherits nothing but two pipes and where to find the code.
-
-        Args:
-            command: What to run.
-            alive: Where it is listed as long as it lives.
-
-        Raises:
-            OSError: The system gives no process.
-        """
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=_environment(),
-            cwd="/",
-        )
-        return cls(process, alive)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the process is no more, for whatever reason."""
-        return self._end.done()
-
-    async def ask(self, question: wire.Message) -> wire.Message:
-        """Return the answer to a question.
-
-        Raises:
-            _DeathError: There is none.
-        """
-        if self._process.stdin is None:
-            raise _DeathError("no pipe")
-        try:
-            self._process.stdin.write(wire.frame(question))
-            await self._process.stdin.drain()
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise _DeathError("it takes no question") from error
-        answer = await self.hear()
-        self.answers += 1
-        return answer
-
-    async def hear(self) -> wire.Message:
-        """Return the next message.
-
-        Raises:
-            _DeathError: None comes, or one that is outside the protocol.
-        """
-        if self._process.stdout is None:
-            raise _DeathError("no pipe")
-        try:
-            prefix = await self._process.stdout.readexactly(wire.LENGTH.size)
-            message = wire.parse(await self._process.stdout.readexactly(wire.body_length(prefix)))
-        except asyncio.IncompleteReadError as error:
-            raise _DeathError("it gave no answer") from error
-        except (wire.ProtocolError, ConnectionResetError) as error:
-            raise _DeathError(f"it answered nonsense: {error}") from error
-        resident_bytes = message.get("resident_bytes")
-        self.resident_bytes = resident_bytes if isinstance(resident_bytes, int) else sys.maxsize
-        return message
-
-    def kill(self) -> None:
-        """End the process at once; harmless when it has ended."""
-        # Not by the process object: before its signal it looks whether the child has ended, and thereby takes the
-        # exit code away from asyncio (CPython's Popen.send_signal polls).
-        with contextlib.suppress(ProcessLookupError):
-            if not self.has_ended:
-                os.kill(self._process.pid, signal.SIGKILL)
-
-    async def ended(self) -> int:
-        """Wait for the end; return the exit code, negative for a signal."""
-        return await asyncio.shield(self._end)
-
-    async def exit_code(self) -> int:
-        """Return the exit code of a child that fell silent; one that does not end by itself is killed."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DYING_S):
-                return await self.ended()
-        self.kill()
-        return await self.ended()
+def _arguments(memory_bytes: int, borders: Borders) -> list[str]:
+    readable = [f"--readable={path}" for path in borders.readable]
+    writable = [f"--writable={path}" for path in borders.writable]
+    return [f"--memory-bytes={memory_bytes}", f"--parent={os.getpid()}", *readable, *writable]
 
 
 def _result(answer: wire.Message) -> wire.Message:
@@ -274,24 +228,9 @@ def _result(answer: wire.Message) -> wire.Message:
         raise DecoderDiedError("the decoder answered nonsense") from error
 
 
-def _environment() -> dict[str, str]:
-    """What a child has to know: no secret of this process is in it."""
-    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
-    return kept | {
-        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
-        "PYTHONUTF8": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        # One decoder is one thread: the pool is what uses the cores. Thread stacks and arenas would also count
-        # against the memory limit.
-        "VIPS_CONCURRENCY": "1",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "1",
-    }
-
-
-def _exit_name(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+def _make_folders(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _clean(output_dir: Path) -> None:

@@ -59,7 +59,11 @@ class Consumer(Protocol):
         """Have `handler` called at the times of a cron expression, once in the whole system."""
 
     async def run(self) -> None:
-        """Work until `stop`; returns when the running handlers have ended."""
+        """Work until `stop`; returns when the running handlers have ended.
+
+        Raises:
+            UnavailableError: The queue is away; what it holds is not lost for long, the reconciler wakes it again.
+        """
 
     def stop(self) -> None:
         """Take no more jobs; `run` returns soon after."""

@@ -39,4 +39,5 @@ def configure_logs(process: str, level: str) -> None:
             foreign_pre_chain=shared,
         )
     )
+    logging.captureWarnings(capture=True)
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)

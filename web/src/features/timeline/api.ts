@@ -55,6 +55,7 @@ export function makeMonthSource(client: QueryClient): MonthSource {
     }
   };
   return {
+    markStale: () => void client.invalidateQueries({ queryKey: [KEY, "month"], refetchType: "none" }),
     load: (month, signal) => fetchMonth(month, signal, Infinity),
     reload: (month, signal) => fetchMonth(month, signal, 0),
   };

@@ -4,6 +4,226 @@
  */
 
 export interface paths {
+    "/api/admin/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Jobs
+         * @description List jobs of everybody, latest first; finished ones for 7 days, failed ones until they are tried again.
+         */
+        get: operations["admin_list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Job
+         * @description Give one job.
+         */
+        get: operations["admin_get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Job
+         * @description Skip a job that is pending, or running: then its result is dropped.
+         */
+        post: operations["admin_cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/jobs/{job_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Job
+         * @description Run a job's step again now, with fresh attempts; anything but a job that is running.
+         */
+        post: operations["admin_retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Queues
+         * @description List the queues, one for each step of the pipeline.
+         */
+        get: operations["admin_list_queues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/queues/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Queue
+         * @description Let no worker start a job of this queue; what runs ends as usual. Holds until it is resumed, over restarts.
+         */
+        post: operations["admin_pause_queue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/queues/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Queue
+         * @description Let workers start jobs of this queue again.
+         */
+        post: operations["admin_resume_queue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/queues/{name}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Failed
+         * @description Try failed jobs of this queue again, at most 200 of them; `hasMore` asks to call again.
+         */
+        post: operations["admin_retry_failed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/queues/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run Again
+         * @description Run this queue's step again for a selection of photos, whatever became of it before.
+         */
+        post: operations["admin_run_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Schedules
+         * @description List the recurring jobs, with their last and next runs.
+         */
+        get: operations["admin_list_schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Status
+         * @description Tell how the node is: disk, database, photos, failures, workers.
+         */
+        get: operations["admin_get_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -558,6 +778,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Metrics
+         * @description Give all metrics in Prometheus' text format, on this machine or with the token of the settings.
+         *
+         *     Raises:
+         *         MetricsForbiddenError: It is asked for from elsewhere, without the token.
+         */
+        get: operations["server_get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -668,11 +911,68 @@ export interface components {
             user: components["schemas"]["UserOut"];
         };
         /**
+         * DatabaseOut
+         * @description The database.
+         */
+        DatabaseOut: {
+            /**
+             * Revision
+             * @description of the schema
+             */
+            revision: string;
+            /** Sizebytes */
+            sizeBytes: number;
+            /**
+             * Version
+             * @description of the server
+             */
+            version: string;
+        };
+        /**
+         * DiskOut
+         * @description The disk of the data folder.
+         */
+        DiskOut: {
+            /** Freebytes */
+            freeBytes: number;
+            /**
+             * Fullbelowbytes
+             * @description with less free, uploads are refused
+             */
+            fullBelowBytes: number;
+            /**
+             * Lowbelowbytes
+             * @description with less free, derivatives are evicted
+             */
+            lowBelowBytes: number;
+            state: components["schemas"]["DiskState"];
+            /** Totalbytes */
+            totalBytes: number;
+        };
+        /**
+         * DiskState
+         * @description How much room the disk has.
+         * @enum {string}
+         */
+        DiskState: "ok" | "low" | "full";
+        /**
          * DownloadSize
          * @description What of a photo is downloaded.
          * @enum {string}
          */
         DownloadSize: "thumb" | "medium" | "original";
+        /**
+         * FailuresOut
+         * @description Attempts of a step that ended with the same error.
+         */
+        FailuresOut: {
+            /** Code */
+            code: string;
+            /** Count */
+            count: number;
+            /** Step */
+            step: string;
+        };
         /**
          * FieldError
          * @description One field of a request that is not as it should be.
@@ -689,6 +989,96 @@ export interface components {
              */
             message: string;
         };
+        /**
+         * JobOut
+         * @description A job: the run of a step for a photo, or a step that waits for one.
+         */
+        JobOut: {
+            /** Attempts */
+            attempts: number;
+            /** Createdat */
+            createdAt: string;
+            /** Error */
+            error: string | null;
+            /** Errorcode */
+            errorCode: string | null;
+            /** Finishedat */
+            finishedAt: string | null;
+            /**
+             * Id
+             * Format: uuid
+             * @description of the run; the step's next run is another job
+             */
+            id: string;
+            /** Lockedat */
+            lockedAt: string | null;
+            /** Maxattempts */
+            maxAttempts: number;
+            /**
+             * Ownerid
+             * Format: uuid
+             */
+            ownerId: string;
+            payload: components["schemas"]["JobPayloadOut"];
+            /**
+             * Photoid
+             * Format: uuid
+             */
+            photoId: string;
+            /** Startedat */
+            startedAt: string | null;
+            status: components["schemas"]["JobStatus"];
+            /** Type */
+            type: string;
+            /**
+             * Workerid
+             * @description the worker that has it, or had it last
+             */
+            workerId: string | null;
+        };
+        /**
+         * JobPayloadOut
+         * @description What a job is about to do, or did.
+         */
+        JobPayloadOut: {
+            /** Algorithm */
+            algorithm: string;
+            /**
+             * Leaseuntil
+             * @description until when the worker has it, unless it renews its lease
+             */
+            leaseUntil: string | null;
+            /**
+             * Nexttryat
+             * @description when a pending job is due
+             */
+            nextTryAt: string | null;
+            /**
+             * Priority
+             * @description 0 for new photos; larger numbers wait behind smaller ones
+             */
+            priority: number;
+            /**
+             * Reason
+             * @description why it was skipped, such as `cancelled` or `format.unsupported`
+             */
+            reason: string | null;
+            /** Step */
+            step: string;
+            /** Version */
+            version: number;
+            /**
+             * Waits
+             * @description tries in a row that ended because a part was away; they are no attempts
+             */
+            waits: number;
+        };
+        /**
+         * JobStatus
+         * @description Where a job stands.
+         * @enum {string}
+         */
+        JobStatus: "pending" | "running" | "completed" | "failed";
         /**
          * LiveOut
          * @description The process answers.
@@ -839,6 +1229,13 @@ export interface components {
             /** Size */
             size: number;
         };
+        /** PageOut[JobOut] */
+        PageOut_JobOut_: {
+            /** Items */
+            items: components["schemas"]["JobOut"][];
+            /** Nextcursor */
+            nextCursor: string | null;
+        };
         /** PageOut[PhotoOut] */
         PageOut_PhotoOut_: {
             /** Items */
@@ -871,6 +1268,25 @@ export interface components {
             ok: boolean;
             /** Problem */
             problem: string | null;
+        };
+        /**
+         * PhotoCountsOut
+         * @description Photos of everybody, as last counted.
+         */
+        PhotoCountsOut: {
+            /** Bystatus */
+            byStatus: {
+                [key: string]: number;
+            };
+            /** Measuredat */
+            measuredAt: string;
+            /**
+             * Total
+             * @description without those in the trash
+             */
+            total: number;
+            /** Trashed */
+            trashed: number;
         };
         /**
          * PhotoOut
@@ -1061,6 +1477,95 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * ProcessOut
+         * @description A process of the node.
+         */
+        ProcessOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "http" | "worker";
+            /**
+             * Name
+             * @description a worker's is the `workerId` of its jobs
+             */
+            name: string;
+            /** Residentbytes */
+            residentBytes: number | null;
+            /**
+             * Running
+             * @description jobs that it is doing
+             */
+            running: number;
+            /** Seenat */
+            seenAt: string;
+            /** Startedat */
+            startedAt: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * QueueOut
+         * @description A queue: the jobs of one step.
+         */
+        QueueOut: {
+            /** Completedlasthour */
+            completedLastHour: number;
+            /**
+             * Failed
+             * @description failed for good and not tried again
+             */
+            failed: number;
+            /** Failedlasthour */
+            failedLastHour: number;
+            /**
+             * Isestimate
+             * @description more than 10,000 wait or have failed: the number is up to minutes old
+             */
+            isEstimate: boolean;
+            /**
+             * Meandurationms
+             * @description of a run in the last hour
+             */
+            meanDurationMs: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Oldestwaitingsince
+             * @description since when the job that waits longest has been due
+             */
+            oldestWaitingSince: string | null;
+            /** Paused */
+            paused: boolean;
+            /** Pausedat */
+            pausedAt: string | null;
+            /** Pausedby */
+            pausedBy: string | null;
+            /**
+             * Retriedlasthour
+             * @description attempts that failed and are followed by another
+             */
+            retriedLastHour: number;
+            /** Running */
+            running: number;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
+         * QueuesOut
+         * @description All queues, in the order of the pipeline.
+         */
+        QueuesOut: {
+            /** Items */
+            items: components["schemas"]["QueueOut"][];
+        };
+        /**
          * ReadyOut
          * @description Whether the node can do its work, part by part.
          */
@@ -1137,11 +1642,80 @@ export interface components {
             refreshToken?: string | null;
         };
         /**
+         * RetriedOut
+         * @description How many failed jobs wait again.
+         */
+        RetriedOut: {
+            /** Count */
+            count: number;
+            /**
+             * Hasmore
+             * @description others are left: call again
+             */
+            hasMore: boolean;
+        };
+        /**
          * Role
          * @description What an account may do to the server; it says nothing about photos.
          * @enum {string}
          */
         Role: "owner" | "admin" | "member";
+        /**
+         * RunAgainIn
+         * @description Photos for which a step is to run again.
+         */
+        RunAgainIn: {
+            /** Photoids */
+            photoIds: string[];
+        };
+        /**
+         * RunAgainOut
+         * @description For how many photos the step waits again.
+         */
+        RunAgainOut: {
+            /** Count */
+            count: number;
+        };
+        /**
+         * ScheduleOut
+         * @description A recurring job.
+         */
+        ScheduleOut: {
+            /**
+             * Cron
+             * @description in UTC
+             */
+            cron: string;
+            /**
+             * Lasterror
+             * @description of the run at `lastFailedAt`
+             */
+            lastError: string | null;
+            /** Lastfailedat */
+            lastFailedAt: string | null;
+            /** Lastfinishedat */
+            lastFinishedAt: string | null;
+            /** Lastrunat */
+            lastRunAt: string | null;
+            /** Name */
+            name: string;
+            /** Nextrunat */
+            nextRunAt: string;
+            /**
+             * Status
+             * @description `new`: it never ran
+             * @enum {string}
+             */
+            status: "new" | "running" | "ok" | "failed";
+        };
+        /**
+         * SchedulesOut
+         * @description All recurring jobs, by name.
+         */
+        SchedulesOut: {
+            /** Items */
+            items: components["schemas"]["ScheduleOut"][];
+        };
         /**
          * ServerOut
          * @description What everybody may know about this server.
@@ -1204,6 +1778,8 @@ export interface components {
          * @description Where an upload session stands.
          */
         SessionStateOut: {
+            /** Chunksize */
+            chunkSize: number;
             /** Expiresat */
             expiresAt: string;
             /** Offset */
@@ -1217,6 +1793,34 @@ export interface components {
              * @enum {string}
              */
             state: "open" | "done";
+        };
+        /**
+         * StatusOut
+         * @description What the node says of itself.
+         */
+        StatusOut: {
+            database: components["schemas"]["DatabaseOut"];
+            /** @description null unless the cache was looked through (see eviction) */
+            derivatives: components["schemas"]["StoredOut"] | null;
+            disk: components["schemas"]["DiskOut"];
+            /** Failureslastday */
+            failuresLastDay: components["schemas"]["FailuresOut"][];
+            originals: components["schemas"]["StoredOut"] | null;
+            /** @description null until a worker has counted */
+            photos: components["schemas"]["PhotoCountsOut"] | null;
+            /** Role */
+            role: string;
+            /** Startedat */
+            startedAt: string;
+            /** Uptimes */
+            uptimeS: number;
+            /** Version */
+            version: string;
+            /**
+             * Workers
+             * @description those that told of themselves in the last two minutes
+             */
+            workers: components["schemas"]["ProcessOut"][];
         };
         /**
          * StepOut
@@ -1242,6 +1846,18 @@ export interface components {
             step: string;
             /** Version */
             version: number;
+        };
+        /**
+         * StoredOut
+         * @description Files of a kind, as last counted: originals, or photos with derivatives.
+         */
+        StoredOut: {
+            /** Count */
+            count: number;
+            /** Measuredat */
+            measuredAt: string;
+            /** Sizebytes */
+            sizeBytes: number;
         };
         /**
          * TimelineOut
@@ -1333,6 +1949,350 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    admin_list_jobs: {
+        parameters: {
+            query?: {
+                status?: components["schemas"]["JobStatus"] | null;
+                /** @description name of a step */
+                type?: string | null;
+                photoId?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_JobOut_"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_get_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_retry_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_list_queues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueuesOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_pause_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_resume_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_retry_failed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetriedOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_run_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunAgainIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunAgainOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_list_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulesOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admin_get_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     auth_log_in: {
         parameters: {
             query?: never;
@@ -2294,6 +3254,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    server_get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
                 };
             };
             /** @description A problem (RFC 9457); `code` says which. */

@@ -39,7 +39,8 @@ export function formatOffset(offsetMinutes: number): string {
   return `UTC${offsetMinutes < 0 ? "−" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
-const formatters = new Map<string, Intl.DateTimeFormat>();
+/** Formatters are costly to make, and options are constants of their callers. */
+const formatters = new WeakMap<Intl.DateTimeFormatOptions, Intl.DateTimeFormat>();
 
 /**
  * Format what the clock on the wall said: `local` carries no zone and must not be moved into the browser's, so it is
@@ -48,16 +49,18 @@ const formatters = new Map<string, Intl.DateTimeFormat>();
 export function formatLocal(local: string, options: Intl.DateTimeFormatOptions): string {
   const instant = Date.parse(`${local.replace(/(Z|[+-]\d\d:\d\d)$/, "")}${local.includes("T") ? "" : "T00:00:00"}Z`);
   if (Number.isNaN(instant)) return local;
-  const key = JSON.stringify(options);
-  const formatter = formatters.get(key) ?? new Intl.DateTimeFormat(LOCALE, { ...options, timeZone: "UTC" });
-  formatters.set(key, formatter);
+  const formatter = formatters.get(options) ?? new Intl.DateTimeFormat(LOCALE, { ...options, timeZone: "UTC" });
+  formatters.set(options, formatter);
   return formatter.format(instant);
 }
 
+const MONTH = { month: "long", year: "numeric" } as const;
+const DAY = { weekday: "short", day: "numeric", month: "long", year: "numeric" } as const;
+
 export function formatMonth(month: string): string {
-  return formatLocal(`${month}-01`, { month: "long", year: "numeric" });
+  return formatLocal(`${month}-01`, MONTH);
 }
 
 export function formatDay(day: string): string {
-  return formatLocal(day, { weekday: "short", day: "numeric", month: "long", year: "numeric" });
+  return formatLocal(day, DAY);
 }

@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from afterglow.entry.cli.api import TRIES, Body, patiently, pause_before
+from afterglow.entry.cli.api import TRIES, Api, patiently, pause_before
 from afterglow.entry.cli.errors import NotLoggedInError, ServerAwayError, ServerRefusedError
 from afterglow.entry.cli.upload.files import FoundFile, read_pieces
 from afterglow.entry.cli.upload.outcomes import Outcome, Verdict
@@ -19,22 +19,6 @@ SESSIONS: Final = 3
 """Upload sessions that are begun for a file, if the server forgets them, before it is given up."""
 COMPLETE_TIMEOUT_S: Final = 900
 """The server reads a whole original back before it answers; this is 64 GiB at 80 MB/s."""
-
-
-class Caller(Protocol):
-    """The part of `Api` that a transfer needs."""
-
-    def call(  # noqa: D102 (see `Api.call`)
-        self,
-        method: str,
-        path: str,
-        *,
-        json: dict[str, Any] | None = None,
-        params: dict[str, str | int] | None = None,
-        headers: dict[str, str] | None = None,
-        body: Body | None = None,
-        timeout_s: float | None = None,
-    ) -> dict[str, Any]: ...
 
 
 class SessionGoneError(ServerRefusedError):
@@ -55,7 +39,7 @@ class Transfer:
 
     def __init__(
         self,
-        api: Caller,
+        api: Api,
         resume: ResumeStore,
         file: FoundFile,
         checksum: str,

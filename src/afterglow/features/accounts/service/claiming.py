@@ -26,7 +26,7 @@ from afterglow.features.accounts.service.ports import AccountPorts
 from afterglow.features.accounts.service.users import prepare_account
 from afterglow.infra.crypto.tokens import hash_token
 from afterglow.infra.db.database import Database, Tx
-from afterglow.infra.db.embedded.files import write_durably
+from afterglow.infra.storage.whole_files import write_durably
 from afterglow.kernel.ids import new_id
 from afterglow.kernel.principal import Role
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from afterglow.infra.db.embedded.errors import BadAccountError, FolderClosedError
-from afterglow.infra.db.embedded.files import PRIVATE_FOLDER
+from afterglow.infra.storage.whole_files import PRIVATE_FOLDER
 
 DEFAULT_ACCOUNTS = ("postgres", "nobody")
 """Users that root runs the server as: the first that exists."""

@@ -12,10 +12,10 @@ from afterglow.infra.db.embedded.account import Account
 from afterglow.infra.db.embedded.binaries import Binaries
 from afterglow.infra.db.embedded.credentials import SUPERUSER
 from afterglow.infra.db.embedded.errors import ClusterVersionError, ServerStartError
-from afterglow.infra.db.embedded.files import PRIVATE_FILE, fsync_folder, write_durably
 from afterglow.infra.db.embedded.layout import Layout
 from afterglow.infra.db.embedded.process import Postmaster, read_pid_file
 from afterglow.infra.db.embedded.settings import ACCESS_RULES
+from afterglow.infra.storage.whole_files import PRIVATE_FILE, fsync_folder, write_durably
 from afterglow.kernel.faults import fault_point
 
 LOCALE_ARGUMENTS = (

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from afterglow.infra.db.embedded.files import PRIVATE_FOLDER, write_durably
+from afterglow.infra.storage.whole_files import PRIVATE_FOLDER, write_durably
 from afterglow.kernel.errors import CorruptError
 
 SUPERUSER = "postgres"

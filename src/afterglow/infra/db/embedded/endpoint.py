@@ -13,9 +13,9 @@ from urllib.parse import quote, urlencode
 from afterglow.infra.db.embedded.account import Account
 from afterglow.infra.db.embedded.credentials import DATABASE, load_credentials
 from afterglow.infra.db.embedded.errors import DatabaseNotRunningError, FolderClosedError
-from afterglow.infra.db.embedded.files import write_durably
 from afterglow.infra.db.embedded.layout import Layout
 from afterglow.infra.db.embedded.process import find_listener
+from afterglow.infra.storage.whole_files import write_durably
 
 PORT = 5432
 """Only names the socket file; every cluster has a folder of its own."""

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from afterglow.infra.db.embedded.errors import ClusterOwnedError
-from afterglow.infra.db.embedded.files import PRIVATE_FILE
+from afterglow.infra.storage.whole_files import PRIVATE_FILE
 
 _held: set[int] = set()
 

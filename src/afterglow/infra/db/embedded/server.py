@@ -21,7 +21,6 @@ from afterglow.infra.db.embedded.endpoint import (
     write_record,
 )
 from afterglow.infra.db.embedded.errors import ClusterOwnedError, FolderClosedError, ServerStartError
-from afterglow.infra.db.embedded.files import PRIVATE_FOLDER
 from afterglow.infra.db.embedded.layout import Layout
 from afterglow.infra.db.embedded.lock import OwnerLock
 from afterglow.infra.db.embedded.process import (
@@ -33,6 +32,7 @@ from afterglow.infra.db.embedded.process import (
 )
 from afterglow.infra.db.embedded.settings import render_config
 from afterglow.infra.db.embedded.setup import Readiness, is_set_up, probe, set_up
+from afterglow.infra.storage.whole_files import PRIVATE_FOLDER
 from afterglow.kernel.faults import fault_point
 
 LISTEN_S = 10.0

@@ -13,7 +13,7 @@ import asyncpg
 from afterglow.infra.db.embedded.credentials import APP_ROLE, DATABASE, OWNER_ROLE, SUPERUSER, fingerprint
 from afterglow.infra.db.embedded.endpoint import Endpoint
 from afterglow.infra.db.embedded.errors import ServerStartError
-from afterglow.infra.db.embedded.files import write_durably
+from afterglow.infra.storage.whole_files import write_durably
 from afterglow.kernel.faults import fault_point
 
 T = TypeVar("T")

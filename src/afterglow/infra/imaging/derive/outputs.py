@@ -1,6 +1,5 @@
 """Writing derivatives: whole or not at all, and nothing left behind by a run that was killed."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,6 @@ from afterglow.infra.imaging.port import Derivative
 
 PREVIEW_QUALITY: Final = 85
 THUMBNAIL_QUALITY: Final = 80
-FILE_MODE: Final = 0o644
 
 _PNG_EFFORT: Final = 9  # of zlib
 _PNG_MAYBE_SMALLER: Final = 2
@@ -96,7 +94,6 @@ def _write(folder: Path, name: str, extension: str, pixels: Pixels, encoded: byt
 def _replace(path: Path, encoded: bytes) -> None:
     """Put a file in place at once; not flushed to disk: derivatives are disposable."""
     with temporary_for(path) as (temporary, file):
-        os.fchmod(file.fileno(), FILE_MODE)
         file.write(encoded)
         file.flush()
         temporary.replace(path)

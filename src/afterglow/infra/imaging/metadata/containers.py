@@ -28,6 +28,7 @@ _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC: Final = b"ICC_PROFILE\0"
 _PNG_XMP: Final = b"XML:com.adobe.xmp\0\0\0\0\0"
 _RAW_PROFILE_DIGITS: Final = re.compile(rb"\s*\w+\s+\d+\s+([0-9a-fA-F\s]*)")
+_BLANKS: Final = b" \t\n\r\f\v"
 _PNG_RAW_PROFILE: Final = re.compile(rb"Raw profile type (?:exif|APP1)\0")
 
 _SOI, _EOI, _SOS, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0xEE
@@ -134,6 +135,7 @@ def _read_app1(parts: Parts, segment: bytes) -> None:
 
 def _read_png(window: Window) -> Parts:
     parts = Parts()
+    profile: tuple[bytes, bytes] | None = None
     at = 8
     for _ in range(MAX_PARTS):
         head = window.read(at, 8)
@@ -146,11 +148,14 @@ def _read_png(window: Window) -> Parts:
             parts.exif = parts.exif or window.read(at + 8, length).removeprefix(_EXIF + b"\0")
         elif kind == b"iTXt" and window.read(at + 8, len(_PNG_XMP)) == _PNG_XMP:
             parts.xmp = window.read(at + 8 + len(_PNG_XMP), length - len(_PNG_XMP))
-        elif kind in (b"tEXt", b"zTXt") and _PNG_RAW_PROFILE.match(window.read(at + 8, 32)):
-            parts.exif = parts.exif or _raw_profile(kind, window.read(at + 8, length))
+        elif kind in (b"tEXt", b"zTXt") and not profile and _PNG_RAW_PROFILE.match(window.read(at + 8, 32)):
+            profile = kind, window.read(at + 8, length)
         elif kind == b"IEND":
             break
         at += 12 + length
+    if profile and not parts.exif:
+        # Only the first, and only once: each may inflate to a thousand times its size.
+        parts.exif = _raw_profile(*profile)
     return parts
 
 
@@ -163,7 +168,7 @@ def _raw_profile(kind: bytes, chunk: bytes) -> bytes:
         except zlib.error:
             return b""
     body = _RAW_PROFILE_DIGITS.match(text)
-    digits = b"".join(body[1].split()) if body else b""
+    digits = body[1].translate(None, _BLANKS) if body else b""
     return bytes.fromhex(digits[: len(digits) & ~1].decode()).removeprefix(_EXIF + b"\0")
 
 

@@ -7,6 +7,7 @@ References:
     ISO 16684-1:2019 (XMP), chapter 7; property names of Dublin Core, XMP Basic, Photoshop and Exif for XMP.
 """
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from afterglow.infra.imaging.metadata.times import LocalTime, parse_local
 from afterglow.kernel.units import MIB
 
 MAX_PACKET_BYTES: Final = MIB
+MAX_NAMESPACE_BYTES: Final = 256
+"""The parser writes a namespace out before each name that is in it; those of real packets stay below 80 bytes."""
 MAX_KEYWORDS: Final = 200
 
 _DC: Final = "{http://purl.org/dc/elements/1.1/}"
@@ -27,6 +30,7 @@ _LIST_ITEM: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li"
 
 _DATES: Final = (f"{_EXIF}DateTimeOriginal", f"{_PHOTOSHOP}DateCreated", f"{_XMP}CreateDate")
 _WORTH_PARSING: Final = (b"Rating", b"subject", b"description", b"DateTimeOriginal", b"DateCreated", b"CreateDate")
+_OPENED_NAMESPACE = re.compile(rb"[^=<>\"'\s]*\s*=\s*([\"'])")
 _FORBIDDEN: Final = (b"<!DOCTYPE", b"<!ENTITY", b"\0")  # NUL: UTF-16 and UTF-32 could hide the other two
 
 
@@ -48,16 +52,31 @@ def read_xmp(packet: bytes, notes: list[str]) -> XmpFields:
     packet = packet.rstrip(b"\0 \r\n\t")
     if not any(name in packet for name in _WORTH_PARSING):
         return NOTHING
-    if len(packet) > MAX_PACKET_BYTES or any(word in packet for word in _FORBIDDEN):
+    if len(packet) > MAX_PACKET_BYTES or any(word in packet for word in _FORBIDDEN) or _has_long_namespace(packet):
         notes.append("xmp.refused")
         return NOTHING
     try:
         # Expat resolves nothing external, and no entity can be defined without the declaration refused above.
-        root = ET.fromstring(packet)  # noqa: S314
+        # Always UTF-8, as XMP in pictures is: a packet does not choose which of Python's codecs is loaded.
+        root = ET.fromstring(packet, ET.XMLParser(encoding="utf-8"))  # noqa: S314
     except (ET.ParseError, ValueError, LookupError):
         notes.append("xmp.unreadable")
         return NOTHING
     return _fields(root, notes)
+
+
+def _has_long_namespace(packet: bytes) -> bool:
+    """Whether a namespace is so long that a small packet could become gigabytes of names."""
+    keyword = b"xmlns"
+    at = 0
+    for piece in packet.split(keyword):  # in pieces, so that nothing is looked at twice
+        opened = _OPENED_NAMESPACE.match(piece) if at else None
+        if opened:
+            start = at + opened.end()
+            if packet.find(opened[1], start, start + MAX_NAMESPACE_BYTES + 1) < 0:
+                return True
+        at += len(piece) + len(keyword)
+    return False
 
 
 def _fields(root: ET.Element, notes: list[str]) -> XmpFields:

@@ -27,6 +27,7 @@ export function Lightbox({ photoId, current, previous, next, onGo, onClose }: Li
   const [hasInfo, setInfo] = useState(false);
   const contentRef = useRef<HTMLDivElement>(null);
   const date = photo === undefined ? "" : formatDay(photo.takenLocal.slice(0, 10));
+  const isGone = isError && photo === undefined;
   const go = (target: SlidePhoto | null) => {
     if (target !== null) onGo(target.id);
   };
@@ -79,15 +80,17 @@ export function Lightbox({ photoId, current, previous, next, onGo, onClose }: Li
                 <span>{photo?.filename ?? "Photo"}</span>
                 <small>{date}</small>
               </Dialog.Title>
-              <a
-                className={styles["download"]}
-                href={originalUrl(photoId)}
-                download={photo?.filename ?? ""}
-                aria-label="Download original"
-                title="Download original"
-              >
-                <Icon name="download" />
-              </a>
+              {!isGone && (
+                <a
+                  className={styles["download"]}
+                  href={originalUrl(photoId)}
+                  download={photo?.filename ?? ""}
+                  aria-label="Download original"
+                  title="Download original"
+                >
+                  <Icon name="download" />
+                </a>
+              )}
               <IconButton
                 icon="info"
                 label={hasInfo ? "Hide info (I)" : "Show info (I)"}
@@ -97,7 +100,7 @@ export function Lightbox({ photoId, current, previous, next, onGo, onClose }: Li
                 }}
               />
             </header>
-            {isError && photo === undefined && (
+            {isGone && (
               <div className={styles["error"]}>
                 <Notice tone="warning">{explain(error)}</Notice>
               </div>

@@ -1,4 +1,12 @@
-import { type PointerEvent, type ReactElement, type RefObject, useImperativeHandle, useRef, useState } from "react";
+import {
+  type PointerEvent,
+  type ReactElement,
+  type RefObject,
+  useEffect,
+  useImperativeHandle,
+  useRef,
+  useState,
+} from "react";
 
 import { formatMonth } from "@/shared/lib/format";
 
@@ -24,7 +32,7 @@ export function Scrubber({ layout, handle, onJump }: ScrubberProps): ReactElemen
   const labelRef = useRef<HTMLSpanElement>(null);
   const frameRef = useRef<Frame | null>(null);
   const [isDragging, setDragging] = useState(false);
-  const [barPx, setBarPx] = useState(0);
+  const barPx = useHeight(barRef);
 
   useImperativeHandle(handle, () => ({
     follow(frame) {
@@ -34,12 +42,11 @@ export function Scrubber({ layout, handle, onJump }: ScrubberProps): ReactElemen
       const fraction = fractionAt(frame.layout, frame.viewportHeight, frame.top);
       const month = sectionInView(frame.layout, frame.viewportHeight, frame.top)?.month;
       const text = month === undefined ? "" : formatMonth(month);
-      thumb.style.transform = `translateY(${fraction * bar.clientHeight}px)`;
+      thumb.style.transform = `translateY(${fraction * barPx}px)`;
       if (label.textContent !== text) label.textContent = text;
-      bar.setAttribute("aria-valuenow", String(Math.round(fraction * 100)));
-      bar.setAttribute("aria-valuetext", text);
+      if (bar.ariaValueText !== text) bar.ariaValueText = text;
+      bar.ariaValueNow = String(Math.round(fraction * 100));
       bar.toggleAttribute("data-scrolling", frame.isScrolling);
-      if (bar.clientHeight !== barPx) setBarPx(bar.clientHeight);
     },
   }));
 
@@ -89,4 +96,21 @@ export function Scrubber({ layout, handle, onJump }: ScrubberProps): ReactElemen
       </div>
     </div>
   );
+}
+
+/** The height of an element, measured when it changes: asking for it in a frame would lay the page out twice. */
+function useHeight(ref: RefObject<HTMLElement | null>): number {
+  const [height, setHeight] = useState(0);
+  useEffect(() => {
+    const element = ref.current;
+    if (element === null) return undefined;
+    const observer = new ResizeObserver(() => {
+      setHeight(element.clientHeight);
+    });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+    };
+  }, [ref]);
+  return height;
 }

@@ -52,6 +52,7 @@ export function TimelinePage({ openPhoto, onOpen, actions, emptyActions }: Timel
   };
   const { rootRef, view } = useTimelineView({
     months: months.data?.months ?? NO_MONTHS,
+    version: months.data?.version ?? -1,
     updatedAt: months.dataUpdatedAt,
     density,
     isActive: openPhoto === null,

@@ -11,6 +11,7 @@ import { type Frame, TimelineView } from "../renderer/timeline-view";
 
 export interface TimelineViewInput {
   months: readonly MonthCount[];
+  version: number;
   /** Changes whenever `months` were asked for anew, even when they are the same. */
   updatedAt: number;
   density: Density;
@@ -40,7 +41,7 @@ export function useTimelineView(input: TimelineViewInput): TimelineViewHandle {
   const onOpen = useEffectEvent(input.onOpen);
   const onFrame = useEffectEvent(input.onFrame);
   const initialDensity = useEffectEvent(() => input.density);
-  const { months, updatedAt, density, isActive } = input;
+  const { months, version, updatedAt, density, isActive } = input;
 
   useEffect(() => {
     const root = rootRef.current;
@@ -74,8 +75,8 @@ export function useTimelineView(input: TimelineViewInput): TimelineViewHandle {
   }, [client]);
 
   useEffect(() => {
-    void view?.setMonths(months);
-  }, [view, months, updatedAt]);
+    void view?.setMonths(months, version);
+  }, [view, months, version, updatedAt]);
 
   useEffect(() => {
     view?.setDensity(density);

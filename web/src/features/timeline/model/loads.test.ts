@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { planLoads } from "./loads";
-import { isFast, nextVelocity, RESTING } from "./velocity";
+import { isFast, nextVelocity, type Velocity } from "./velocity";
 
 const NOTHING = { wanted: [], loaded: [], loading: [], isFast: false };
 
@@ -31,7 +31,7 @@ describe("what to load", () => {
 
 describe("velocity", () => {
   const scroll = (pxPerFrame: number, frames: number) =>
-    Array.from({ length: frames }).reduce<typeof RESTING>(
+    Array.from({ length: frames }).reduce<Velocity>(
       (velocity, _, index) => nextVelocity(velocity, (index + 1) * pxPerFrame, 1000 + (index + 1) * 16.7),
       { top: 0, atMs: 1000, pxPerS: 0 },
     );

@@ -1,6 +1,7 @@
 /** The tile that the keyboard stands on. Real focus moves with it, so that Enter and screen readers just work. */
 import { type Cursor, cursorAt, type Move, moveCursor } from "../model/cursor";
 import { HEADING_PX, type TimelineLayout } from "../model/layout";
+import type { Tile } from "./tile";
 import type { TilePool } from "./tile-pool";
 
 /** What the cursor needs of the view. */
@@ -16,6 +17,7 @@ export interface CursorHost {
 export class KeyboardCursor {
   private readonly host: CursorHost;
   private cursor: Cursor | null = null;
+  private tabStop: Tile | undefined;
 
   constructor(host: CursorHost) {
     this.host = host;
@@ -54,6 +56,10 @@ export class KeyboardCursor {
     const first = cursorAt(layout, top);
     const wished = this.cursor === null ? undefined : pool.find(this.cursor.month, this.cursor.index);
     const stop = wished ?? (first === null ? undefined : pool.find(first.month, first.index));
-    for (const tile of pool.tiles()) tile.element.tabIndex = tile === stop ? 0 : -1;
+    if (stop === this.tabStop) return;
+    // Only what changes is written: a frame must not touch tiles that stay as they are.
+    if (this.tabStop !== undefined) this.tabStop.element.tabIndex = -1;
+    if (stop !== undefined) stop.element.tabIndex = 0;
+    this.tabStop = stop;
   }
 }

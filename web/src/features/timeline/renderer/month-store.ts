@@ -5,6 +5,8 @@ import type { MonthData } from "../model/month-data";
 /** Where months come from; `load` rejects when `signal` is aborted. */
 export interface MonthSource {
   load(month: string, signal: AbortSignal): Promise<MonthData>;
+  /** Whatever was loaded so far may have changed: the next `load` has to ask anew. */
+  markStale(): void;
   /** Like `load`, but never from memory. */
   reload(month: string, signal: AbortSignal): Promise<MonthData>;
 }
@@ -68,8 +70,14 @@ export class MonthStore {
     return data;
   }
 
+  /** Whether a month in memory has photos that are still worked on. */
+  get hasProcessing(): boolean {
+    return [...this.ready.values()].some((data) => data.hasProcessing);
+  }
+
   /** Load months anew and return them, without showing them yet. Months that fail are left out. */
   async reload(months: readonly string[]): Promise<MonthData[]> {
+    this.source.markStale();
     const { signal } = new AbortController();
     const outcomes = await Promise.allSettled(months.map((month) => this.source.reload(month, signal)));
     return outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));

@@ -15,9 +15,11 @@ export interface PaintTarget {
 function draw(canvas: HTMLCanvasElement, { width, height, pixels }: Rgba): void {
   const context = canvas.getContext("2d");
   if (context === null) return;
-  canvas.width = width;
-  canvas.height = height;
+  // Setting a size, even the same one, throws the canvas away and makes a new one.
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
   context.putImageData(new ImageData(pixels, width, height), 0, 0);
+  canvas.style.visibility = "";
 }
 
 export class Painter {

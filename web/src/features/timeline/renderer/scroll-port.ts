@@ -84,6 +84,7 @@ export class ScrollPort {
   }
 
   private readonly handleScroll = (): void => {
+    if (!this.isScrolling) this.scroller.dataset["scrolling"] = "";
     this.isScrolling = true;
     clearTimeout(this.restTimer);
     this.restTimer = setTimeout(this.rest, REST_MS);
@@ -92,6 +93,7 @@ export class ScrollPort {
 
   private readonly rest = (): void => {
     this.isScrolling = false;
+    delete this.scroller.dataset["scrolling"];
     this.velocity = RESTING;
     this.space = recentre(scrolledTo(this.space, this.scroller.scrollTop));
     this.write();

@@ -42,6 +42,20 @@ export class TilePool {
   /** Show exactly the photos of the runs. */
   show(runs: readonly VisibleRun[], space: StageSpace, monthData: (month: string) => MonthData | undefined): void {
     this.recycle(runs);
+    this.showRuns(runs, space, monthData);
+    this.hideSpare();
+  }
+
+  clear(): void {
+    for (const [key, tile] of this.shown) this.putAway(key, tile);
+    this.hideSpare();
+  }
+
+  private showRuns(
+    runs: readonly VisibleRun[],
+    space: StageSpace,
+    monthData: (month: string) => MonthData | undefined,
+  ): void {
     for (const { section, first, end } of runs) {
       const data = monthData(section.month);
       for (let index = first; index < end; index += 1) {
@@ -51,10 +65,6 @@ export class TilePool {
         tile.assign(section.month, index, data);
       }
     }
-  }
-
-  clear(): void {
-    for (const [key, tile] of this.shown) this.putAway(key, tile);
   }
 
   private recycle(runs: readonly VisibleRun[]): void {
@@ -72,7 +82,7 @@ export class TilePool {
     const existing = this.shown.get(key);
     if (existing !== undefined) return existing;
     const tile = this.spare.pop() ?? new Tile(this.painter);
-    tile.element.hidden = false;
+    if (tile.element.hidden) tile.element.hidden = false;
     if (!tile.element.isConnected) this.stage.append(tile.element);
     this.shown.set(key, tile);
     return tile;
@@ -81,11 +91,12 @@ export class TilePool {
   private putAway(key: string, tile: Tile): void {
     this.shown.delete(key);
     tile.release();
-    if (this.spare.length < MAX_SPARE) {
-      tile.element.hidden = true;
-      this.spare.push(tile);
-    } else {
-      tile.element.remove();
-    }
+    this.spare.push(tile);
+  }
+
+  /** Hide what this frame left over: a tile that is used again in the same frame is never hidden, which is dear. */
+  private hideSpare(): void {
+    for (const tile of this.spare.splice(MAX_SPARE)) tile.element.remove();
+    for (const tile of this.spare) if (!tile.element.hidden) tile.element.hidden = true;
   }
 }

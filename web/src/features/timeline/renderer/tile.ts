@@ -8,18 +8,28 @@ import { averageColour, thumbHashBytes } from "../model/thumbhash";
 import type { Painter, PaintTarget } from "./painter";
 import styles from "./timeline.module.css";
 
-const LABEL_DATE = { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" } as const;
+const LABEL_DATE = {
+  day: "numeric",
+  month: "long",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+} as const;
+const DAY_OF_WEEK = { weekday: "short", day: "numeric" } as const;
+
+/** Tiles up to this width have smaller badges. */
+const SMALL_PX = 76;
 
 function labelOf(photo: TilePhoto): string {
   const kind = photo.isVideo ? "Video" : "Photo";
   const state = { ready: "", processing: ", still processing", failed: ", could not be displayed" }[photo.state];
-  return `${kind}, ${formatLocal(photo.takenLocal, { ...LABEL_DATE, hourCycle: "h23" })}${state}`;
+  return `${kind}, ${formatLocal(photo.takenLocal, LABEL_DATE)}${state}`;
 }
 
-function child<K extends keyof HTMLElementTagNameMap>(parent: HTMLElement, tag: K, name: string) {
+function make<K extends keyof HTMLElementTagNameMap>(tag: K, name: string): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   element.className = styles[name] ?? name;
-  parent.append(element);
   return element;
 }
 
@@ -43,8 +53,9 @@ export class Tile implements PaintTarget {
     this.element.className = styles["tile"] ?? "";
     this.element.tabIndex = -1;
     this.element.draggable = false;
-    this.canvas = child(this.element, "canvas", "placeholder");
-    this.image = child(this.element, "img", "thumbnail");
+    this.canvas = make("canvas", "placeholder");
+    this.image = make("img", "thumbnail");
+    this.element.append(this.canvas, this.image);
     this.image.alt = "";
     this.image.decoding = "async";
     this.image.draggable = false;
@@ -54,8 +65,8 @@ export class Tile implements PaintTarget {
     this.image.addEventListener("error", () => {
       if (this.source !== "") this.element.dataset["image"] = "broken";
     });
-    this.day = child(this.element, "span", "day");
-    this.badge = child(this.element, "span", "badge");
+    this.day = make("span", "day");
+    this.badge = make("span", "badge");
   }
 
   /** Stand for another photo; `data` is undefined while its month is not loaded. */
@@ -76,20 +87,25 @@ export class Tile implements PaintTarget {
   /** Stand at a place of the stage [px]. */
   place(x: number, y: number, width: number, height: number): void {
     const { style } = this.element;
-    if (x !== this.box.x || y !== this.box.y) style.transform = `translate(${x}px, ${y}px)`;
-    if (width !== this.box.width) style.width = `${width}px`;
+    // Not a transform: each would be a layer's worth of bookkeeping, four hundred times.
+    if (x !== this.box.x) style.left = `${x}px`;
+    if (y !== this.box.y) style.top = `${y}px`;
+    if (width !== this.box.width) {
+      style.width = `${width}px`;
+      this.element.toggleAttribute("data-small", width <= SMALL_PX);
+      // Another width may ask for another size of thumbnail; until it comes, the old one is scaled.
+      this.source = "";
+    }
     if (height !== this.box.height) style.height = `${height}px`;
     this.box = { x, y, width, height };
   }
 
   /** Ask for the thumbnail, unless it is shown or asked for already. */
   loadImage(): void {
-    if (this.photo?.state !== "ready") return;
+    if (this.source !== "" || this.photo?.state !== "ready") return;
     const size = squareSizeFor(this.box.width, globalThis.devicePixelRatio);
-    const source = thumbnailUrl(this.photo.id, size, this.photo.v);
-    if (source === this.source) return;
-    this.source = source;
-    this.image.src = source;
+    this.source = thumbnailUrl(this.photo.id, size, this.photo.v);
+    this.image.src = this.source;
   }
 
   /** Let go of the photo; a thumbnail that is still on its way is cancelled. */
@@ -101,7 +117,6 @@ export class Tile implements PaintTarget {
     this.index = -1;
     this.data = undefined;
     this.photo = null;
-    this.element.tabIndex = -1;
   }
 
   private dropImage(): void {
@@ -112,7 +127,7 @@ export class Tile implements PaintTarget {
 
   private showPlaceholder(placeholder: string | null): void {
     this.hash = placeholder === null ? null : thumbHashBytes(placeholder);
-    this.canvas.width = 0;
+    this.canvas.style.visibility = "hidden";
     const colour = this.hash === null ? "" : `rgb(${averageColour(this.hash).join(" ")})`;
     this.element.style.backgroundColor = colour;
     if (this.hash !== null) this.painter.enqueue(this);
@@ -124,19 +139,23 @@ export class Tile implements PaintTarget {
       element.removeAttribute("href");
       element.dataset["state"] = "loading";
       element.setAttribute("aria-label", "Loading");
-      this.day.hidden = true;
-      this.badge.hidden = true;
+      this.showText(this.day, "");
+      this.showText(this.badge, "");
       return;
     }
     element.href = `/photos/${photo.id}`;
     element.dataset["state"] = photo.state;
     element.setAttribute("aria-label", labelOf(photo));
-    this.day.hidden = photo.startsDay === null;
-    this.day.textContent =
-      photo.startsDay === null ? "" : formatLocal(photo.startsDay, { weekday: "short", day: "numeric" });
-    const badge = this.badgeText(photo);
-    this.badge.hidden = badge === "";
-    this.badge.textContent = badge;
+    this.showText(this.day, photo.startsDay === null ? "" : formatLocal(photo.startsDay, DAY_OF_WEEK));
+    this.showText(this.badge, this.badgeText(photo));
+  }
+
+  /** Most tiles have neither: an element that is not there costs no style. */
+  private showText(element: HTMLElement, text: string): void {
+    if (element.textContent === text) return;
+    element.textContent = text;
+    if (text === "") element.remove();
+    else if (!element.isConnected) this.element.append(element);
   }
 
   private badgeText(photo: TilePhoto): string {

@@ -23,7 +23,8 @@ function makeView(counts: Record<string, number>) {
     signal.addEventListener("abort", () => aborted.push(month));
     return Promise.resolve(makeMonthData(monthColumns(month, counts[month] ?? 0)));
   };
-  const source: MonthSource = { load, reload: load };
+  const markStale = vi.fn();
+  const source: MonthSource = { load, reload: load, markStale };
   const root = document.body.appendChild(document.createElement("div"));
   const opened: string[] = [];
   let frame: Frame | null = null;
@@ -39,7 +40,7 @@ function makeView(counts: Record<string, number>) {
     await vi.advanceTimersByTimeAsync(400);
   };
   const tiles = () => [...root.querySelectorAll<HTMLAnchorElement>("a:not([hidden])")];
-  return { view, root, requests, aborted, opened, months, scroll, tiles, counts, frame: () => frame };
+  return { view, root, markStale, requests, aborted, opened, months, scroll, tiles, counts, frame: () => frame };
 }
 
 beforeEach(() => {
@@ -54,7 +55,7 @@ afterEach(() => {
 describe("the view", () => {
   it("loads only the months near the view and asks for thumbnails only", async () => {
     const { view, months, requests, tiles } = makeView({ "2024-06": 500, "2024-05": 500, "2024-04": 500 });
-    await view.setMonths(months());
+    await view.setMonths(months(), 1);
     await vi.advanceTimersByTimeAsync(50);
     expect(requests).toEqual(["2024-06"]);
     const sources = tiles().map((tile) => tile.querySelector("img")!.getAttribute("src"));
@@ -64,10 +65,10 @@ describe("the view", () => {
 
   it("recycles its tiles: their number follows the view, not the distance scrolled", async () => {
     const { view, root, months, scroll, tiles } = makeView({ "2024-06": 20_000, "2024-05": 20_000 });
-    await view.setMonths(months());
+    await view.setMonths(months(), 1);
     await vi.advanceTimersByTimeAsync(50);
     const nodes = [];
-    for (let top = 0; top < 60_000; top += 2_000) {
+    for (let top = 0; top < 20_000; top += 2_500) {
       await scroll(top);
       nodes.push(root.querySelectorAll("*").length);
     }
@@ -76,22 +77,33 @@ describe("the view", () => {
   });
 
   it("keeps the photo in view when newer ones arrive", async () => {
-    const { view, months, scroll, counts, frame } = makeView({ "2024-06": 300, "2024-05": 3_000 });
-    await view.setMonths(months());
+    const { view, months, scroll, counts, frame, markStale } = makeView({ "2024-06": 300, "2024-05": 3_000 });
+    await view.setMonths(months(), 1);
     await scroll(5_000);
     const before = view.position();
     const topBefore = frame()!.top;
     counts["2024-06"] = 900;
-    await view.setMonths(months());
+    await view.setMonths(months(), 2);
+    expect(markStale).toHaveBeenCalled();
     const after = view.position();
     expect(after?.id).toBe(before?.id);
     expect(after?.offsetPx).toBe(before?.offsetPx);
     expect(frame()!.top).toBeGreaterThan(topBefore);
   });
 
+  it("asks for nothing again while nothing changed", async () => {
+    const { view, months, requests } = makeView({ "2024-06": 300 });
+    await view.setMonths(months(), 1);
+    await vi.advanceTimersByTimeAsync(50);
+    await view.setMonths(months(), 1);
+    expect(requests).toEqual(["2024-06"]);
+    await view.setMonths(months(), 2);
+    expect(requests).toEqual(["2024-06", "2024-06"]);
+  });
+
   it("opens a photo on a plain click, and leaves the others to the browser", async () => {
     const { view, months, tiles, opened } = makeView({ "2024-06": 40 });
-    await view.setMonths(months());
+    await view.setMonths(months(), 1);
     await vi.advanceTimersByTimeAsync(50);
     const tile = tiles()[3]!;
     tile.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey: true }));
@@ -102,7 +114,7 @@ describe("the view", () => {
 
   it("moves the focus by keys, with one tile in the tab order", async () => {
     const { view, months, tiles } = makeView({ "2024-06": 400 });
-    await view.setMonths(months());
+    await view.setMonths(months(), 1);
     await vi.advanceTimersByTimeAsync(50);
     view.move("down");
     expect(document.activeElement?.getAttribute("href")).toBe("/photos/2024-06/0");
@@ -117,7 +129,7 @@ describe("the view", () => {
   it("comes back to a position that was asked for before there were months", async () => {
     const { view, months } = makeView({ "2024-06": 3_000, "2024-05": 3_000 });
     view.restore({ month: "2024-05", index: 700, id: "2024-05/700", offsetPx: -20 });
-    await view.setMonths(months());
+    await view.setMonths(months(), 1);
     await vi.advanceTimersByTimeAsync(50);
     expect(view.position()).toMatchObject({ month: "2024-05", index: 700, id: "2024-05/700", offsetPx: -20 });
   });
@@ -129,8 +141,11 @@ describe("the view", () => {
       .mockRejectedValueOnce(new Error("away"))
       .mockResolvedValue(makeMonthData(monthColumns("2024-06", 10)));
     const root = document.body.appendChild(document.createElement("div"));
-    const view = new TimelineView(root, { load, reload: load }, "medium", { onOpen: vi.fn(), onFrame: vi.fn() });
-    await view.setMonths([{ month: "2024-06", count: 10 }]);
+    const view = new TimelineView(root, { load, reload: load, markStale: vi.fn() }, "medium", {
+      onOpen: vi.fn(),
+      onFrame: vi.fn(),
+    });
+    await view.setMonths([{ month: "2024-06", count: 10 }], 1);
     await vi.advanceTimersByTimeAsync(3_000);
     expect(load).toHaveBeenCalledTimes(2);
     expect(root.querySelectorAll("a[data-state=ready]")).toHaveLength(10);
@@ -138,7 +153,7 @@ describe("the view", () => {
 
   it("leaves nothing behind", async () => {
     const { view, root, months } = makeView({ "2024-06": 400 });
-    await view.setMonths(months());
+    await view.setMonths(months(), 1);
     view.destroy();
     expect(root.childElementCount).toBe(0);
   });

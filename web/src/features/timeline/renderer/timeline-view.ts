@@ -7,7 +7,7 @@
 import { type Anchor, anchorAt, topForAnchor } from "../model/anchor";
 import { cursorAt, type Move } from "../model/cursor";
 import { type Density, planGrid } from "../model/grid";
-import { layoutTimeline, type MonthCount, type TimelineLayout, visibleRuns } from "../model/layout";
+import { layoutTimeline, type MonthCount, type TimelineLayout, type VisibleRun, visibleRuns } from "../model/layout";
 import type { MonthData } from "../model/month-data";
 import { Headings } from "./headings";
 import { KeyboardCursor } from "./keyboard-cursor";
@@ -55,6 +55,7 @@ export class TimelineView {
   private insetX = 0;
   private scheduled = 0;
   private changes = 0;
+  private version: number | null = null;
   /** A position asked for before there were months. */
   private pendingAnchor: Anchor | null = null;
 
@@ -85,12 +86,17 @@ export class TimelineView {
     return this.port.viewportHeight;
   }
 
-  /** Take over a new list of months; months in view are loaded anew first, so that the picture changes once. */
-  async setMonths(months: readonly MonthCount[]): Promise<void> {
+  /**
+   * Take over the list of months as of `version`; does nothing when nothing can have changed since the last one.
+   * Months near the view are loaded anew first, so that the picture changes once.
+   */
+  async setMonths(months: readonly MonthCount[], version: number): Promise<void> {
+    if (version === this.version && !this.store.hasProcessing) return;
+    this.version = version;
     this.changes += 1;
     const change = this.changes;
     const known = new Set(months.map(({ month }) => month));
-    const stale = this.monthsInView().filter((month) => known.has(month) && this.store.get(month) !== undefined);
+    const stale = this.monthsNearView().filter((month) => known.has(month) && this.store.get(month) !== undefined);
     const fresh = await this.store.reload(stale);
     // Another list, or the end of the view, came in between.
     if (change !== this.changes) return;
@@ -144,17 +150,16 @@ export class TimelineView {
   readonly render = (): void => {
     cancelAnimationFrame(this.scheduled);
     this.scheduled = 0;
-    const over = this.viewportHeight * OVERSCAN_VIEWPORTS;
-    const runs = visibleRuns(this.layout, this.top - over, this.top + this.viewportHeight + over);
-    const inView = this.monthsInView();
+    const runs = this.runsNearView();
+    const inView = visibleRuns(this.layout, this.top, this.top + this.viewportHeight);
     const { isFast, shiftY } = this.port;
-    this.store.want([...new Set([...inView, ...runs.map(({ section }) => section.month)])], isFast);
+    this.store.want([...new Set([...inView, ...runs].map(({ section }) => section.month))], isFast);
     const stageSpace = { shiftY, insetX: this.insetX };
     this.headings.show(runs, stageSpace);
     this.pool.show(runs, stageSpace, this.store.get);
     if (!isFast) for (const tile of this.pool.tiles()) tile.loadImage();
     this.cursor.setTabStop();
-    this.report(inView);
+    this.report(runs.map(({ section }) => section.month));
   };
 
   private readonly schedule = (): void => {
@@ -201,11 +206,16 @@ export class TimelineView {
     this.render();
   }
 
-  private monthsInView(): string[] {
-    return visibleRuns(this.layout, this.top, this.top + this.viewportHeight).map(({ section }) => section.month);
+  private runsNearView(): VisibleRun[] {
+    const over = this.viewportHeight * OVERSCAN_VIEWPORTS;
+    return visibleRuns(this.layout, this.top - over, this.top + this.viewportHeight + over);
   }
 
-  private report(inView: readonly string[]): void {
+  private monthsNearView(): string[] {
+    return this.runsNearView().map(({ section }) => section.month);
+  }
+
+  private report(months: readonly string[]): void {
     const first = cursorAt(this.layout, this.top);
     const tile = first === null ? undefined : this.pool.find(first.month, first.index);
     this.events.onFrame({
@@ -214,8 +224,8 @@ export class TimelineView {
       viewportHeight: this.viewportHeight,
       takenLocal: tile?.photo?.takenLocal ?? null,
       isScrolling: this.port.isScrolling,
-      hasProcessing: inView.some((month) => this.store.get(month)?.hasProcessing === true),
-      hasTrouble: inView.some((month) => this.store.hasFailed(month)),
+      hasProcessing: months.some((month) => this.store.get(month)?.hasProcessing === true),
+      hasTrouble: months.some((month) => this.store.hasFailed(month)),
     });
   }
 }

@@ -1,13 +1,22 @@
 """Use cases of administration."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+import structlog
 
 from afterglow.features.admin.models import PartHealth
 from afterglow.infra.db.database import Database
 from afterglow.infra.storage.port import ObjectStore
 from afterglow.infra.storage.spool import Spool
 from afterglow.kernel.errors import AfterglowError, UnavailableError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+# A part that takes longer is as good as away; a hung network disk would take for ever.
+_ANSWER_WITHIN_S = 5.0
 
 
 class NotMigratedError(UnavailableError):
@@ -27,7 +36,10 @@ class HealthPorts:
 
 
 async def check_health(ports: HealthPorts) -> list[PartHealth]:
-    """Return the health of each part; none hides another."""
+    """Return the health of each part, within some seconds; none hides another.
+
+    Anybody may ask, so what is told of a problem names no path and no address; the log does.
+    """
 
     async def database() -> None:
         async with ports.database.transaction([], read_only=True) as tx:
@@ -41,14 +53,22 @@ async def check_health(ports: HealthPorts) -> list[PartHealth]:
         await ports.spool.require_room(0, 0, 0)
 
     checks = {"database": database, "schema": schema, "originals": ports.store.check, "spool": spool}
-    return [await _check(name, check) for name, check in checks.items()]
+    return await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
 
 
 async def _check(name: str, check: Callable[[], Awaitable[None]]) -> PartHealth:
-    try:
-        await check()
-    except AfterglowError as error:
-        return PartHealth(name, is_well=False, problem=error.message)
-    except OSError as error:
-        return PartHealth(name, is_well=False, problem=str(error))
-    return PartHealth(name, is_well=True)
+    # Waited for, not cancelled and awaited: work in a thread can't be broken off.
+    running = asyncio.ensure_future(check())
+    await asyncio.wait([running], timeout=_ANSWER_WITHIN_S)
+    if not running.done():
+        running.cancel()
+        return PartHealth(name, is_well=False, problem=f"no answer within {_ANSWER_WITHIN_S:g} s")
+    error = running.exception()
+    if error is None:
+        return PartHealth(name, is_well=True)
+    log.warning("part ill", part=name, error=repr(error)[:500])
+    if isinstance(error, AfterglowError):
+        return PartHealth(name, is_well=False, problem=error.default_message())
+    if isinstance(error, OSError):
+        return PartHealth(name, is_well=False, problem=error.strerror or "the operating system reports an error")
+    raise error

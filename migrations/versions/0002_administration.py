@@ -1,0 +1,14 @@
+"""Administration: jobs and queues across owners, pauses, schedules, and what the node says of itself."""
+
+from pathlib import Path
+
+from afterglow.infra.db.migrate import run_script
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run_script(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
