@@ -48,7 +48,7 @@ from afterglow.infra.storage.local import LocalStore
 from afterglow.infra.storage.spool import Spool
 from afterglow.infra.telemetry.counts import Counts
 from afterglow.infra.telemetry.process import process_name
-from afterglow.infra.web.idempotency import forget_old_answers
+from afterglow.infra.web.idempotency import ForgetAnswers
 from afterglow.kernel.errors import UnavailableError
 from afterglow.kernel.events import Event
 
@@ -311,7 +311,7 @@ async def open_worker(node: Node) -> AsyncIterator[WorkerParts]:
         ("plan-stale", "* * * * *", plan_stale),
         ("sweep-uploads", "*/10 * * * *", SweepUploads(uploads)),
         ("sweep-originals", "23 3 * * *", SweepOriginals(uploads.ingest)),
-        ("forget-answers", "41 * * * *", partial(forget_old_answers, node.database)),
+        ("forget-answers", "41 * * * *", ForgetAnswers(node.database)),
         ("evict-derivatives", "11,41 * * * *", EvictDerivatives(eviction_ports(node))),
         ("prune-queue-log", "17 * * * *", consumer.prune_log),
     ]

@@ -6,19 +6,22 @@ and run, and the rows that it touched are counted.
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+from afterglow.features.admin.models import Mark
+from afterglow.features.admin.repository import jobs
 from afterglow.features.photos import repository as photos
 from afterglow.features.photos.models import PhotoFilter, PhotoStatus
 from afterglow.features.pipeline import repository as pipeline
 from afterglow.features.steps import repository as steps
+from afterglow.features.steps.models import StepState
 from afterglow.features.timeline import repository as timeline
 from afterglow.infra.db.database import Database, Tx
 from afterglow.infra.db.embedded import APP_ROLE, SUPERUSER, Endpoint
@@ -177,6 +180,8 @@ QUERIES: Mapping[str, Case] = {
         lambda tx: steps.list_steps(tx, OWNER, [photo(n) for n in range(1, PAGE)]), PAGE, "steps_pkey", "photo_id"
     ),
 }  # fmt: skip
+ALL_STATES = [StepState.WAITING, StepState.RUNNING, StepState.FAILED, StepState.DONE]
+LATEST = Mark(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1), "")
 # These run in the reviewed functions, whose plans nobody sees from outside: their rows are counted.
 FUNCTIONS: Mapping[str, tuple[Callable[[Tx], Awaitable[object]], int, bool]] = {
     "due steps": (lambda tx: steps.list_due(tx, "derive", 20), 70, True),
@@ -190,10 +195,23 @@ FUNCTIONS: Mapping[str, tuple[Callable[[Tx], Awaitable[object]], int, bool]] = {
     "stale steps": (lambda tx: pipeline.list_stale(tx, "derive", 2, 5, 50), 50, True),
     "stale steps while the window is full": (lambda tx: pipeline.list_stale(tx, "derive", 2, 10, 50), 50, False),
     "stale steps, none": (lambda tx: pipeline.list_stale(tx, "derive", 1, 5, 50), 0, False),
+    # Of each state, step and priority a page; and what runs.
+    "jobs of everybody": (lambda tx: list_jobs(tx, ALL_STATES, LATEST), 3 * PAGE + 70, True),
+    "jobs of everybody after a cursor": (
+        lambda tx: list_jobs(tx, ALL_STATES, Mark(datetime.now(UTC), photo(50_000), "derive")), 3 * PAGE + 70, True
+    ),
+    "jobs that wait": (lambda tx: list_jobs(tx, [StepState.WAITING], LATEST), 2 * PAGE + 10, True),
+    "jobs that failed, none": (lambda tx: list_jobs(tx, [StepState.FAILED], LATEST), 0, False),
+    "a job by its run": (lambda tx: jobs.find_job(tx, RunId(photo(1)), []), 1, True),
+    "a job that never ran": (lambda tx: jobs.find_job(tx, RunId(UUID(int=7)), [(photo(5), "derive")]), 1, True),
     "objects without a row": (
         lambda tx: photos.list_unknown_objects(tx, "home", [Checksum.of(b"new").hex(), "other"]), 2, True
     ),
 }  # fmt: skip
+
+
+def list_jobs(tx: Tx, states: Sequence[StepState], after: Mark) -> Awaitable[object]:
+    return jobs.list_jobs(tx, states, None, None, datetime(2020, 1, 1, tzinfo=UTC), after, PAGE)
 
 
 def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -111,7 +111,7 @@ async def filled(
         for seed in (0, 1 + number):
             sent = await person.http.post("/api/upload", files={"file": (f"{seed}.jpg", jpeg(seed), "image/jpeg")})
             assert sent.status_code == 201
-        key = {"Idempotency-Key": "the same for both"}
+        key = {"Idempotency-Key": "same-for-both"}
         opened = await person.http.post("/api/upload-sessions", json={"filename": "b.jpg", "size": 7}, headers=key)
         assert opened.status_code == 201
         photo_id, owner_id = sent.json()["photoId"], person.account.id

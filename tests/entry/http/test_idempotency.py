@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from afterglow.infra.web.idempotency import IdempotentRoute, forget_old_answers
+from afterglow.infra.web.idempotency import ForgetAnswers, IdempotentRoute
 from afterglow.infra.web.tx import ReadTx, WriteTx
 from afterglow.kernel.errors import ConflictError
 from factories import pictures
@@ -175,13 +175,13 @@ async def test_what_is_streamed_takes_no_part(ana: Person, as_owner: Any) -> Non
 async def test_answers_are_forgotten_after_a_day(ana: Person, work: Work, product: Product, as_owner: Any) -> None:
     await ana.http.post("/api/work", json={"say": "a"}, headers=KEY)
     assert await as_owner.fetchval("SELECT expires_at - claimed_at = interval '24 hours' FROM kept_answers")
-    await forget_old_answers(product.node.database)
+    await ForgetAnswers(product.node.database)()
     assert await as_owner.fetchval("SELECT count(*) FROM kept_answers") == 1
     await as_owner.execute("UPDATE kept_answers SET expires_at = now()")
     again = await ana.http.post("/api/work", json={"say": "other"}, headers=KEY)
     assert again.status_code == 201
     await as_owner.execute("UPDATE kept_answers SET expires_at = now()")
-    await forget_old_answers(product.node.database)
+    await ForgetAnswers(product.node.database)()
     assert await as_owner.fetchval("SELECT count(*) FROM kept_answers") == 0
 
 

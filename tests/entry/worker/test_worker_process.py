@@ -51,11 +51,13 @@ async def start_worker(settings: Settings, tmp_path: Path) -> AsyncIterator[Call
 
         async def start(env: Mapping[str, str] | None = None) -> Process:
             process = await stack.enter_async_context(worker(settings, tmp_path / "worker.log", env or {}))
+
+            async def has_begun() -> bool:
+                assert process.returncode is None, "the worker did not start"
+                return b"worker works" in (tmp_path / "worker.log").read_bytes()
+
             await until(has_begun)
             return process
-
-        async def has_begun() -> bool:
-            return b"worker works" in (tmp_path / "worker.log").read_bytes()
 
         yield start
     sys.stdout.write((tmp_path / "worker.log").read_text())

@@ -2,11 +2,13 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 import afterglow
 from afterglow import bootstrap
+from afterglow.entry.worker.runner import StepRunner
 from afterglow.features.admin import service as admin
 from afterglow.features.admin.models import Ended
 from afterglow.features.admin.service import RunLedger
@@ -18,7 +20,7 @@ from afterglow.infra.db.errors import DatabaseAwayError
 from afterglow.infra.telemetry.counts import Counts
 from afterglow.infra.telemetry.process import process_name
 from afterglow.kernel.errors import CorruptError, UnavailableError
-from afterglow.kernel.ids import RunId, new_id
+from afterglow.kernel.ids import PhotoId, RunId, new_id
 from factories.pictures import jpeg
 from factories.product import Person, Product
 from factories.sending import sent
@@ -106,9 +108,9 @@ async def test_failures_of_the_last_day_are_told_by_step_and_code(
         raise CorruptError
 
     product.steps[DERIVE] = broken
+    runner = StepRunner(product.node.database, product.steps, lease=timedelta(minutes=1), max_attempts=3, ledger=ledger)
     for seed in range(2):
-        await sent(ana, jpeg(seed))
-    await product.work(ledger=ledger)
+        await runner.handle(DERIVE, PhotoId(UUID(await sent(ana, jpeg(seed)))))
     await report()
     assert (await status_of(root))["failuresLastDay"] == [{"step": "derive", "code": "corrupt", "count": 2}]
 

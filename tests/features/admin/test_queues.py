@@ -11,7 +11,7 @@ from afterglow.features.admin import service as admin
 from afterglow.features.admin.models import Ended
 from afterglow.features.admin.repository import queues as repository
 from afterglow.features.admin.rules import COUNT_BOUND
-from afterglow.features.admin.service.reporting import SLOT, slot_of
+from afterglow.features.admin.service.reporting import slot_of
 from afterglow.features.pipeline.rules import DEFINITIONS, DERIVE
 from afterglow.features.pipeline.service import Completion
 from afterglow.features.pipeline.tasks import WakeDue
@@ -115,9 +115,7 @@ class TestDepths:
         queue = await queue_of(root)
         assert (queue["waiting"], queue["isEstimate"]) == (COUNT_BOUND, True)
 
-    async def test_a_full_count_counts_every_one(
-        self, database: Database, as_owner, product: Product, ana: Person
-    ) -> None:
+    async def test_a_full_count_counts_every_one(self, database: Database, as_owner, ana: Person) -> None:
         for state in ("waiting", "waiting", "failed"):
             columns = {"run_id": new_id(), "finished_at": NOW} if state == "failed" else {}
             photo_id = await add_photo(as_owner, ana.account.id)
@@ -171,7 +169,7 @@ class TestPause:
         await act(root, "resume")
         assert await count_wake_ups(as_owner) == 1
 
-    async def test_a_pause_survives_a_restart(self, root: Person, ana: Person, product: Product, settings) -> None:
+    async def test_a_pause_survives_a_restart(self, root: Person, ana: Person, settings) -> None:
         await sent(ana, jpeg(1))
         await act(root, "pause")
         async with open_product(settings) as again:
@@ -251,4 +249,3 @@ def test_a_slot_of_time_begins_every_five_minutes() -> None:
     moment = datetime(2026, 5, 1, 12, 34, 56, 7, tzinfo=UTC)
     assert slot_of(moment) == datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
     assert slot_of(slot_of(moment)) == slot_of(moment)
-    assert SLOT == timedelta(minutes=5)

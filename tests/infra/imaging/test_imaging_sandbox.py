@@ -154,7 +154,6 @@ async def test_one_that_died_while_idle_costs_nothing(make: Make, request_of) ->
     first = await process_of(sandbox, source)
     os.kill(first, signal.SIGKILL)
     await until(lambda: is_gone(first))
-    await asyncio.sleep(0)
     assert await process_of(sandbox, source) != first
 
 

@@ -65,7 +65,13 @@ class Decoder:
     @property
     def has_ended(self) -> bool:
         """Whether the process is no more, for whatever reason."""
-        return self._end.done()
+        if self._end.done():
+            return True
+        try:
+            # The event loop hears of an end a little later; it still finds the exit code, which is only looked at.
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
 
     async def be_ready(self, timeout_s: float) -> None:
         """Wait until it takes questions.
@@ -93,6 +99,8 @@ class Decoder:
             self._process.stdin.write(wire.frame(question))
             await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                await self._process.stdin.wait_closed()  # else asyncio complains that nobody asked
             raise DeathError("it takes no question") from error
         answer = await self._hear()
         self.answers += 1
@@ -118,7 +126,7 @@ class Decoder:
         # exit code away from asyncio (CPython's Popen.send_signal polls).
         with contextlib.suppress(ProcessLookupError):
             if not self.has_ended:
-                os.kill(self._process.pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
 
     async def ended(self) -> int:
         """Wait for the end; return the exit code, negative for a signal."""

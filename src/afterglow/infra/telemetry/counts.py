@@ -20,6 +20,8 @@ Snapshot = Mapping[str, Sequence[tuple[Sequence[str], Sequence[float]]]]
 """Cells by metric: labels, and one number for a counter; for a histogram its counts (not cumulative) and its sum."""
 
 _CLIENT_GONE: Final = 499
+# Anybody may invent a method; labels must not grow with that.
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _COUNTED: Final = (REQUEST_DURATION, RECEIVED_BYTES, SENT_BYTES, STEP_DURATION, DERIVATIVE_LOOKUPS, EVICTED_BYTES)
 
 
@@ -46,7 +48,8 @@ class Counts:
             sent_bytes: Of the answer's body.
         """
         status_class = f"{status // 100}xx" if status != _CLIENT_GONE else str(status)
-        self._observe(REQUEST_DURATION, (method, route, status_class), duration_s)
+        known_method = method if method in _METHODS else "other"
+        self._observe(REQUEST_DURATION, (known_method, route, status_class), duration_s)
         if received_bytes:
             self._add(RECEIVED_BYTES, (route,), received_bytes)
         if sent_bytes:

@@ -168,7 +168,13 @@ async def _in_own_transaction(
     await provided(request, Database).run([keyed.owner_id], work)
 
 
-async def forget_old_answers(database: Database) -> None:
-    """Forget answers whose time is over."""
-    while await database.run([], lambda tx: kept_answers.expire(tx, _EXPIRE_BATCH)) == _EXPIRE_BATCH:
-        pass
+class ForgetAnswers:
+    """Forgets answers whose time is over."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __call__(self) -> None:
+        """Forget all of them, a batch in each transaction."""
+        while await self._database.run([], lambda tx: kept_answers.expire(tx, _EXPIRE_BATCH)) == _EXPIRE_BATCH:
+            pass
