@@ -1,9 +1,9 @@
-"""Write the reference pages that follow from the code: settings, errors, steps and schedules, command line.
+"""Write the reference pages that follow from the code: settings, errors, steps and schedules, metrics, command line.
 
     .venv/bin/python tools/reference_pages.py [--check]      (`make fix` runs it)
 
-With `--check` nothing is written; the exit code says whether the pages are current. A setting, error, step or command
-without a description fails.
+With `--check` nothing is written; the exit code says whether the pages are current. A setting, error, step, metric or
+command without a description fails.
 """
 
 import importlib
@@ -22,6 +22,7 @@ import afterglow
 from afterglow.config import Settings
 from afterglow.entry.cli.main import app as cli
 from afterglow.features.pipeline.rules import DEFINITIONS
+from afterglow.infra.telemetry.catalogue import CATALOGUE
 from afterglow.infra.web.problems import STATUSES
 from afterglow.kernel.errors import AfterglowError
 
@@ -64,7 +65,15 @@ writes down what is known and never changes the status.
 Times are UTC; each runs once in the whole system.
 
 """
-SCHEDULE = re.compile(r'\("(?P<name>[a-z-]+)", "(?P<cron>[^"]+)", (?P<work>\w+)')
+METRICS_HEAD = f"""# Metrics
+
+{GENERATED}`GET /metrics` tells these in Prometheus' text format: to callers on this machine, and to others with the
+token of the setting `metrics_token` (`Authorization: Bearer …`). What a proxy forwards does not count as this machine.
+Counts are those of all processes of the node; a worker's are up to 15 s old. How they come together stands in
+[decision 6](../decisions/0006-counts-by-way-of-the-database.md).
+
+"""
+SCHEDULE = re.compile(r'\("(?P<name>[a-z-]+)", "(?P<cron>[^"]+)", (?:partial\()?(?P<work>[\w.]+)')
 
 
 def main() -> int:
@@ -73,6 +82,7 @@ def main() -> int:
         "settings.md": settings_page(),
         "errors.md": errors_page(),
         "steps.md": steps_page(),
+        "metrics.md": metrics_page(),
         "cli.md": cli_page(),
     }
     stale = [name for name, text in pages.items() if _read(PAGES / name) != text]
@@ -122,6 +132,17 @@ def steps_page() -> str:
         + SCHEDULES_HEAD
         + _table(("schedule", "cron", "work"), schedules)
     )
+
+
+def metrics_page() -> str:
+    """Return the page of all metrics."""
+    rows = []
+    for metric in CATALOGUE:
+        if not metric.meaning:
+            raise SystemExit(f"the metric {metric.name} has no meaning")
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        rows.append((f"`{metric.name}`", metric.kind.value, labels, metric.meaning))
+    return METRICS_HEAD + _table(("metric", "kind", "labels", "meaning"), rows)
 
 
 def cli_page() -> str:

@@ -88,6 +88,10 @@ class Node:
     counts: Counts
 
 
+Scheduled = tuple[str, str, ScheduledHandler]
+"""A recurring job: its name, when (cron, UTC), and what it does."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerParts:
     """What a worker process works with.
@@ -101,7 +105,7 @@ class WorkerParts:
 
     consumer: Consumer
     steps: Mapping[StepDefinition, StepWork]
-    schedules: Sequence[tuple[str, str, ScheduledHandler]]
+    schedules: Sequence[Scheduled]
     at_start: Sequence[ScheduledHandler]
     ledger: RunLedger
 
@@ -295,8 +299,6 @@ async def open_worker(node: Node) -> AsyncIterator[WorkerParts]:
     # One connection listens for wake-ups; the queue's own statements need the others.
     pool = await create_pool(database_urls(settings).app, max_connections=4, application_name="afterglow-queue")
     derive_ports = DerivePorts(node.database, node.store, imaging, node.cache, settings.max_pixels)
-    uploads = upload_ports(node)
-    wake_due = WakeDue(node.database)
     plan_stale = PlanStale(node.database)
     ledger = RunLedger(node.counts)
     consumer = PgQueuerConsumer(
@@ -307,13 +309,10 @@ async def open_worker(node: Node) -> AsyncIterator[WorkerParts]:
         # reconciler wants to put it on the queue again.
         heartbeat_timeout=timedelta(seconds=settings.step_lease_s) * 2 / 3,
     )
-    schedules: Sequence[tuple[str, str, ScheduledHandler]] = [
+    schedules: Sequence[Scheduled] = [
         ("plan-stale", "* * * * *", plan_stale),
-        ("sweep-uploads", "*/10 * * * *", SweepUploads(uploads)),
-        ("sweep-originals", "23 3 * * *", SweepOriginals(uploads.ingest)),
-        ("forget-answers", "41 * * * *", ForgetAnswers(node.database)),
-        ("evict-derivatives", "11,41 * * * *", EvictDerivatives(eviction_ports(node))),
         ("prune-queue-log", "17 * * * *", consumer.prune_log),
+        *_sweeps(node),
     ]
     await node.database.run([], partial(admin.announce_schedules, schedules=[entry[:2] for entry in schedules]))
     try:
@@ -326,7 +325,7 @@ async def open_worker(node: Node) -> AsyncIterator[WorkerParts]:
             },
             schedules=[(name, cron, Recorded(node.database, name, cron, work)) for name, cron, work in schedules],
             at_start=[
-                wake_due,
+                WakeDue(node.database),
                 plan_stale,
                 ReportWorker(admin_ports(node, "worker"), ledger),
                 TakeMeasures(node.database),
@@ -336,3 +335,14 @@ async def open_worker(node: Node) -> AsyncIterator[WorkerParts]:
     finally:
         await imaging.close()
         await pool.close()
+
+
+def _sweeps(node: Node) -> list[Scheduled]:
+    """Return the recurring jobs that remove what nobody needs."""
+    uploads = upload_ports(node)
+    return [
+        ("sweep-uploads", "*/10 * * * *", SweepUploads(uploads)),
+        ("sweep-originals", "23 3 * * *", SweepOriginals(uploads.ingest)),
+        ("forget-answers", "41 * * * *", ForgetAnswers(node.database)),
+        ("evict-derivatives", "11,41 * * * *", EvictDerivatives(eviction_ports(node))),
+    ]

@@ -18,12 +18,12 @@ def versions(name: str) -> set[tuple[str, str]]:
     return {(package, version) for package, version, _ in pins(name)}
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [("run", "up"), ("up", "dev")])
+@pytest.mark.parametrize(("smaller", "larger"), [("run", "up"), ("up", "dev"), ("run", "traces")])
 def test_a_larger_set_holds_the_smaller_one_at_the_same_versions(smaller: str, larger: str) -> None:
     assert versions(smaller) <= versions(larger)
 
 
-@pytest.mark.parametrize("lock", ["bootstrap", "run", "up", "dev"])
+@pytest.mark.parametrize("lock", ["bootstrap", "run", "up", "dev", "traces"])
 def test_a_lock_is_all_hashes_and_no_addresses(lock: str) -> None:
     text = (LOCKS / f"{lock}.lock").read_text()
     assert "://" not in text

@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import psutil
@@ -28,14 +27,14 @@ HEAD = """# Malformed files
 
 <!-- written by tests/system/test_malformed.py with AFTERGLOW_TEST_WRITE_PAGES=1 -->
 
-What becomes of the files of the corpus of test media that were made, or found, to break programs: each is uploaded and
-decoded with the default limits. A file is refused with a problem ([errors](errors.md)) and leaves nothing, or it is kept
-as it is: shown whole, shown as far as it decodes, kept for a version that decodes its format, or FAILED with the reason.
+What becomes of the files of the corpus of test media that were made, or found, to break programs. Each is uploaded, and
+decoded with the default limits. It is refused with a problem ([errors](errors.md)) and leaves nothing, or it is kept as
+it is: shown whole, shown as far as it decodes, undecoded until a version knows its format, or FAILED with the reason.
 
 """
 SHOWN = "shown"
 IN_PART = "shown in part"
-NOT_DECODED = "kept, not decoded by this version"
+UNDECODED = "kept undecoded"
 LARGEST_PROCESS_BYTES = 1200 * MIB
 KEPT = {200, 201}
 
@@ -115,10 +114,10 @@ async def outcome_of(person: Person, photo_id: str) -> str:
             return IN_PART if photo["damaged"] else SHOWN
         case "STORED", "skipped":
             assert (step["reason"], preview.status_code) == ("format.unsupported", 404)
-            return NOT_DECODED
+            return UNDECODED
         case "FAILED", "failed":
             assert preview.status_code == 404
-            return f"kept, FAILED: `{step['errorCode']}`"
+            return f"kept FAILED: `{step['errorCode']}`"
         case state:
             pytest.fail(f"{photo['filename']}: {state}")
 
@@ -154,4 +153,4 @@ def in_words(counts: Counter[str]) -> str:
 def order(counted: tuple[str, int]) -> tuple[bool, bool, bool, str]:
     """From good to bad: shown, in part, not yet decoded, failed, refused."""
     outcome, _ = counted
-    return outcome.startswith("refused"), "FAILED" in outcome, outcome == NOT_DECODED, outcome
+    return outcome.startswith("refused"), "FAILED" in outcome, outcome == UNDECODED, outcome

@@ -134,6 +134,7 @@ class TestCursors:
             encode_cursor("2026-05-01T12:00:00+00:00", str(new_id()), "a\0b"),
             encode_cursor("2026-05-01T12:00:00+00:00", str(new_id())),
         ],
+        ids=["no cursor", "no zone", "no time", "no id", "no step", "too short"],
     )
     def test_a_cursor_of_something_else_is_refused(self, cursor: str) -> None:
         with pytest.raises(BadCursorError):

@@ -21,6 +21,7 @@ from factories.sending import sent
 
 pytestmark = pytest.mark.req("ADM-1")
 JOBS = "/api/admin/jobs"
+NOBODYS_JOB = "01970000-0000-7000-8000-000000000000"
 _NOW = datetime.now(UTC)
 
 
@@ -81,9 +82,9 @@ class TestWho:
         ("method", "path"),
         [
             ("GET", JOBS),
-            ("GET", f"{JOBS}/{new_id()}"),
-            ("POST", f"{JOBS}/{new_id()}/retry"),
-            ("POST", f"{JOBS}/{new_id()}/cancel"),
+            ("GET", f"{JOBS}/{NOBODYS_JOB}"),
+            ("POST", f"{JOBS}/{NOBODYS_JOB}/retry"),
+            ("POST", f"{JOBS}/{NOBODYS_JOB}/cancel"),
             ("GET", "/api/admin/queues"),
             ("POST", "/api/admin/queues/derive/pause"),
             ("POST", "/api/admin/queues/derive/resume"),

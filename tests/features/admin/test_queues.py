@@ -135,6 +135,7 @@ class TestPause:
         shown = await act(root, "pause")
         assert (shown["paused"], shown["pausedBy"]) == (True, str(root.account.id))
         photo_id = await sent(ana, jpeg(1))
+        await as_owner.execute("UPDATE steps SET next_try_at = now()")
         await product.runner().handle(DERIVE, UUID(photo_id))
         await product.work()
         assert (await get_step(as_owner, UUID(photo_id)))["state"] == "waiting"

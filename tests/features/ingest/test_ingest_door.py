@@ -251,8 +251,8 @@ async def test_originals_are_read_only_and_their_folders_hold_nothing_else(ana: 
     assert list(original.parent.iterdir()) == [original]
 
 
-async def test_the_door_keeps_its_own_step_out_of_the_photos_way(ana: Person, product: Product) -> None:
-    """The metadata step is done at the door, and can be done again from the original."""
+@pytest.mark.req("LIFE-2")
+async def test_the_door_has_read_the_metadata_already(ana: Person) -> None:
     photo_id = await sent(ana, pictures.located_jpeg(3))
     steps = (await ana.http.get(f"/api/photos/{photo_id}")).json()["steps"]
     assert [step["state"] for step in steps if step["step"] == "metadata"] == ["done"]

@@ -98,8 +98,10 @@ class TestStatusFollows:
         self, as_owner: asyncpg.Connection, photo_id: PhotoId
     ) -> None:
         assert await get_status(as_owner, photo_id) == "INGESTED"
-        expected = [(name, photo_id.bytes, 0) for name in ("derive", "sidecar")]
-        assert await list_wakes(as_owner) == expected
+        # The sidecar waits for the derivatives, so that it is written once.
+        assert await list_wakes(as_owner) == [("derive", photo_id.bytes, 0)]
+        due = "SELECT step FROM steps WHERE photo_id = $1 AND state = 'waiting' AND next_try_at <= now()"
+        assert await as_owner.fetchval(due, photo_id) == "derive"
 
     async def test_a_format_that_has_no_derivatives_is_stored_at_once_and_says_why(
         self, database: Database, as_owner: asyncpg.Connection, ana_id: UserId
@@ -159,6 +161,7 @@ class TestStatusFollows:
     async def test_a_sidecar_that_fails_changes_nothing(
         self, database: Database, as_owner: asyncpg.Connection, photo_id: PhotoId
     ) -> None:
+        await as_owner.execute("UPDATE steps SET next_try_at = now()")
         await fail(database, await start_one(database, photo_id, SIDECAR), CorruptError())
         assert await get_status(as_owner, photo_id) == "INGESTED"
         await complete(database, await start_one(database, photo_id))
@@ -214,6 +217,7 @@ class TestEnds:
     async def test_a_result_wakes_the_steps_whose_input_it_is(
         self, database: Database, as_owner: asyncpg.Connection, photo_id: PhotoId
     ) -> None:
+        await as_owner.execute("UPDATE steps SET next_try_at = now()")
         await complete(database, await start_one(database, photo_id, SIDECAR))
         run = await start_one(database, photo_id)
         await as_owner.execute("DELETE FROM pgqueuer")
@@ -249,6 +253,7 @@ class TestReconciler:
         crashed = await ingest(database, as_owner, ana_id)
         await start_one(database, crashed)
         await as_owner.execute("UPDATE steps SET lease_until = $1 WHERE photo_id = $2", LONG_AGO, crashed)
+        await as_owner.execute("UPDATE steps SET next_try_at = now()")
         await as_owner.execute("TRUNCATE pgqueuer, pgqueuer_log")
         await WakeDue(database)()
         expected = {(name, each.bytes, 0) for name in ("derive", "sidecar") for each in (photo_id, crashed)}
@@ -259,6 +264,9 @@ class TestReconciler:
     ) -> None:
         await start_one(database, photo_id)
         await as_owner.execute("DELETE FROM pgqueuer")
+        await WakeDue(database)()
+        assert await list_wakes(as_owner) == []
+        await as_owner.execute("UPDATE steps SET next_try_at = now()")
         for _ in range(2):
             await WakeDue(database)()
         assert await list_wakes(as_owner) == [("sidecar", photo_id.bytes, 0)]

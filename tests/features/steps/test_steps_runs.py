@@ -86,6 +86,15 @@ class TestStart:
         assert sorted(run.photo_id for run in runs) == sorted(photo_ids)
         assert len({run.run_id for run in runs}) == 3
 
+    @pytest.mark.req("LIFE-5")
+    async def test_who_comes_while_another_start_is_under_way_neither_waits_for_it_nor_gets_the_run(
+        self, database: Database, due_id: PhotoId
+    ) -> None:
+        async with database.transaction([]) as tx:
+            assert len(await steps.start_runs(tx, STEP, 1, "test", [due_id], "host:1", LEASE)) == 1
+            assert await start(database, due_id) == []
+        assert await start(database, due_id) == []
+
     async def test_the_start_counts_the_attempt_and_names_the_worker(
         self, database: Database, as_owner: asyncpg.Connection, due_id: PhotoId, ana_id: UserId
     ) -> None:

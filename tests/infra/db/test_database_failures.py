@@ -85,6 +85,23 @@ class TestAway:
             await database_of_one.run([], lose_and_break)
         assert await database_of_one.run([], lambda tx: tx.fetch_value("SELECT 1")) == 1
 
+    async def test_a_connection_that_cannot_be_given_back_hides_neither_a_result_nor_an_error(
+        self, database_of_one: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        release = asyncpg.Pool.release
+
+        async def release_badly(pool: asyncpg.Pool, connection: object) -> None:
+            await release(pool, connection)
+            raise asyncpg.ConnectionDoesNotExistError
+
+        async def break_off(tx: Tx) -> None:
+            raise FileNotFoundError("the body's own")
+
+        monkeypatch.setattr(asyncpg.Pool, "release", release_badly)
+        assert await database_of_one.run([], lambda tx: tx.fetch_value("SELECT 1")) == 1
+        with pytest.raises(FileNotFoundError):
+            await database_of_one.run([], break_off)
+
     async def test_a_session_that_ends_while_it_is_idle_costs_nobody_anything(
         self, database_of_one: Database, kill: Callable[[int], Awaitable[None]]
     ) -> None:
@@ -112,6 +129,7 @@ class TestAway:
             asyncpg.DiskFullError("full"),
             asyncpg.CannotConnectNowError("starting"),
             asyncpg.InterfaceError("pool is closing"),
+            asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
             ConnectionResetError("reset"),
         ],
         ids=lambda error: type(error).__name__,

@@ -64,12 +64,14 @@ def tell_surroundings() -> None:
 MANNERS = {
     "hang": hang,
     "crash": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
+    "crash-oddly": lambda _: os.kill(os.getpid(), 45),  # a real-time signal, which has no name
     "crash-while-writing": die_while_writing,
     "exit": lambda _: sys.exit(3),
     "burn": lambda _: burn(),
     "print": lambda _: talk_outside_the_protocol(b"libfoo: warning: something is odd\n"),
     "boast": lambda _: talk_outside_the_protocol(wire.LENGTH.pack(0xFFFFFFFF)),
     "lie": lambda _: say({"result": {"width": "wide"}}),
+    "confuse": lambda _: say({"error": ["a list"], "message": {}}),
     "grow": lambda _: tell(resident_bytes=10**15),
     "environment": lambda _: tell_surroundings(),
     "work": lambda _: tell(),
@@ -80,7 +82,7 @@ def main() -> None:
     how = sys.argv[1]
     if how == "never-start":
         sys.exit(1)
-    say({"ready": True})
+    say({"ready": True, "measures": ["seccomp", "not-one", 7]})
     while True:
         MANNERS[how](hear())
 

@@ -14,6 +14,7 @@ import pytest
 from imaging_pictures import CORNERS, corner_colours, encoded, is_near, jpeg, opened, quadrants
 from PIL import Image
 
+from afterglow.infra.imaging.confinement import Measure
 from afterglow.infra.imaging.errors import (
     DecoderDiedError,
     DecoderTimeoutError,
@@ -117,11 +118,13 @@ async def test_names_that_are_no_utf8_are_just_names(make: Make, tmp_path: Path)
     ("how", "hint"),
     [
         ("crash", "SIGSEGV"),
+        ("crash-oddly", "signal 45"),
         ("crash-while-writing", "SIGKILL"),
         ("exit", "exit code 3"),
         ("print", "nonsense"),
         ("boast", "nonsense"),
         ("lie", "nonsense"),
+        ("confuse", "nonsense"),
     ],
 )
 async def test_a_decoder_that_dies_costs_its_request_only(make: Make, request_of, how: str, hint: str) -> None:
@@ -250,22 +253,28 @@ async def test_a_decoder_is_confined(make: Make, request_of) -> None:
     sandbox = make(memory_bytes=3 * GIB)
     await sandbox.derive(request_of(jpeg(quadrants())))
     (child,) = sandbox._alive
-    process = psutil.Process(child._process.pid)
+    process = psutil.Process(child.pid)
     assert "NoNewPrivs:\t1" in status_of(process.pid)
     assert process.num_threads() <= 2
     assert process.rlimit(psutil.RLIMIT_AS) == (3 * GIB, 3 * GIB)
     assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
     assert process.rlimit(psutil.RLIMIT_NOFILE)[1] <= 64
-    assert process.rlimit(psutil.RLIMIT_FSIZE)[1] <= 64 * MIB
+    assert process.rlimit(psutil.RLIMIT_FSIZE)[1] <= 16 * MIB
     assert process.rlimit(psutil.RLIMIT_CPU)[0] < 120
     assert process.nice() > 0
     assert not process.net_connections()
 
 
+async def test_of_what_a_decoder_tells_of_itself_only_known_names_count(make: Make) -> None:
+    assert await make("work").measures() == {Measure.SYSTEM_CALLS}
+    with pytest.raises(DecoderUnavailableError):
+        await make("never-start").measures()
+
+
 async def test_closing_ends_all_decoders_and_refuses_more(make: Make, request_of) -> None:
     sandbox = make(children=2)
     await asyncio.gather(*(sandbox.derive(request_of(jpeg(quadrants()), name=str(number))) for number in range(4)))
-    pids = [child._process.pid for child in sandbox._alive]
+    pids = [child.pid for child in sandbox._alive]
     await sandbox.close()
     assert all(map(is_gone, pids))
     with pytest.raises(DecoderUnavailableError):
@@ -286,7 +295,7 @@ async def main():
         await sandbox.derive(DeriveRequest(source, "image/jpeg", source.with_suffix(".out"), 10**9))
     await sandbox.read_metadata(source)
     (child,) = sandbox._alive
-    Path(sys.argv[1]).write_text(str(child._process.pid))
+    Path(sys.argv[1]).write_text(str(child.pid))
     await asyncio.sleep(600)
 
 asyncio.run(main())

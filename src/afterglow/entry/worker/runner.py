@@ -74,7 +74,9 @@ class StepRunner:
         Never raises but when the database is away, and when this process stops.
         """
         runs = await self._database.run(
-            [], lambda tx: pipeline.start_runs(tx, definition, [photo_id], self._name, self._lease)
+            [],
+            lambda tx: pipeline.start_runs(tx, definition, [photo_id], self._name, self._lease),
+            repeatable=True,
         )
         fault_point(f"step.{definition.name}.started")
         for run in runs:
@@ -109,7 +111,7 @@ class StepRunner:
                     task.cancel()
 
     async def _renew(self, held: list[RunId]) -> set[RunId]:
-        return await self._database.run([], lambda tx: steps.renew_leases(tx, held, self._lease))
+        return await self._database.run([], lambda tx: steps.renew_leases(tx, held, self._lease), repeatable=True)
 
     async def _run(self, definition: StepDefinition, run: Run) -> None:
         end = _End("lost")
@@ -145,7 +147,9 @@ class StepRunner:
             with span("step", step=run.step, photo_id=str(run.photo_id), run_id=str(run.run_id)):
                 completion = await self._work[definition](run)
             fault_point(f"step.{run.step}.before-commit")
-            await self._database.run([run.owner_id], lambda tx: pipeline.complete_run(tx, run, completion))
+            await self._database.run(
+                [run.owner_id], lambda tx: pipeline.complete_run(tx, run, completion), repeatable=True
+            )
             end = _End("skipped" if completion.skipped_because else "done")
         except (RunLostError, PhotoNotFoundError):
             raise

@@ -33,6 +33,7 @@ from afterglow.infra.storage.errors import PartMissingError, SourceMissingError,
 from afterglow.infra.storage.part import SealedFile
 from afterglow.infra.storage.port import ObjectStore, original_key
 from afterglow.infra.storage.spool import Spool
+from afterglow.infra.telemetry.traces import span
 from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.clock import utc_now
 from afterglow.kernel.faults import fault_point
@@ -93,7 +94,8 @@ async def accept(ports: IngestPorts, arrival: Arrival, also: Also = nothing_else
         UnavailableError: The store or the database is away.
     """
     try:
-        return await _accept(ports, arrival, also)
+        with span("ingest", upload_id=str(arrival.upload_id)):
+            return await _accept(ports, arrival, also)
     except REFUSALS:
         await ports.spool.discard(arrival.upload_id)
         raise

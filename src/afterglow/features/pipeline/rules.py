@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -47,6 +48,8 @@ DEFINITIONS: Final[Mapping[str, StepDefinition]] = {
     definition.name: definition for definition in (METADATA, DERIVE, OFFLOAD, SIDECAR)
 }
 BACKFILL_PRIORITY: Final = 10
+SIDECAR_PATIENCE: Final = timedelta(minutes=1)
+"""How long a new photo's sidecar waits for the derivatives, should their end never come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,10 @@ def _new_step(definition: StepDefinition, photo: PhotoFacts, priority: int) -> N
         state, reason = StepState.SKIPPED, FORMAT_UNSUPPORTED
     elif (definition is METADATA and photo.is_metadata_read) or (definition is OFFLOAD and photo.is_stored):
         state = StepState.DONE
-    return NewStep(definition.name, definition.version, definition.algorithm, state, reason, priority)
+    # The derivatives' end wakes the sidecar: written before it, it would be written twice.
+    is_awaited = definition is SIDECAR and photo.is_derivable
+    delay = SIDECAR_PATIENCE if is_awaited else timedelta(0)
+    return NewStep(definition.name, definition.version, definition.algorithm, state, reason, priority, delay)
 
 
 def _is_over(step: Step) -> bool:

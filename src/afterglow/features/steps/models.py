@@ -1,7 +1,7 @@
 """Rows of steps."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from afterglow.kernel.ids import PhotoId, RunId, UserId
@@ -56,6 +56,8 @@ class NewStep:
     state: StepState
     reason: str | None = None
     priority: int = 0
+    delay: timedelta = timedelta(0)
+    """A waiting step is not due before this much from now."""
 
 
 @dataclass(frozen=True, slots=True)

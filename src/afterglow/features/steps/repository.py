@@ -37,10 +37,10 @@ async def insert_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Seque
         INSERT INTO steps AS s
             (photo_id, owner_id, step, version, algorithm, state, reason, priority, next_try_at, created_at,
              finished_at)
-        SELECT $1, $2, n.step, n.version, n.algorithm, n.state, n.reason, n.priority, now(), $9::timestamptz,
-               CASE WHEN n.state IN ('done', 'skipped') THEN $9::timestamptz END
-        FROM unnest($3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::smallint[])
-             AS n (step, version, algorithm, state, reason, priority)
+        SELECT $1, $2, n.step, n.version, n.algorithm, n.state, n.reason, n.priority, now() + n.delay, $10::timestamptz,
+               CASE WHEN n.state IN ('done', 'skipped') THEN $10::timestamptz END
+        FROM unnest($3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::smallint[], $9::interval[])
+             AS n (step, version, algorithm, state, reason, priority, delay)
         ON CONFLICT (photo_id, step) DO UPDATE SET
             again = s.state = 'running',
             version = excluded.version,
@@ -63,6 +63,7 @@ async def insert_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Seque
         [step.state.value for step in steps],
         [step.reason for step in steps],
         [step.priority for step in steps],
+        [step.delay for step in steps],
         tx.now,
     )
 

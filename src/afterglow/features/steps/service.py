@@ -19,12 +19,15 @@ async def list_steps(tx: Tx, owner_id: UserId, photo_ids: Sequence[PhotoId]) -> 
 
 
 async def plan_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Sequence[NewStep]) -> None:
-    """Record steps and wake the waiting ones at the commit; a step that runs now will run again."""
+    """Record steps and wake the due ones at the commit; a step that runs now will run again.
+
+    One that is delayed is left to whoever plans it again sooner, or else to the reconciler.
+    """
     if not steps:
         return
     await repository.insert_steps(tx, owner_id, photo_id, steps)
     for step in steps:
-        if step.state is StepState.WAITING:
+        if step.state is StepState.WAITING and not step.delay:
             tx.defer(Job(task=step.name, photo_id=photo_id, priority=step.priority))
 
 

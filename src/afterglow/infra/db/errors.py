@@ -17,6 +17,8 @@ _AWAY = (
     asyncpg.PostgresIOError,
     # Class 53: its connections, memory or disk are used up.
     asyncpg.InsufficientResourcesError,
+    # The server said goodbye while nothing was asked of it, and the next question comes before its end is noticed.
+    asyncpg.InternalClientError,
 )
 _TOO_SLOW = (
     TimeoutError,
@@ -25,6 +27,9 @@ _TOO_SLOW = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TransactionTimeoutError,
 )
+
+DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""Whatever a call of the driver may raise; they have no ancestor in common."""
 
 
 class DatabaseAwayError(UnavailableError):

@@ -29,6 +29,13 @@ from afterglow.kernel.ids import PhotoId
 
 LOG_KEPT = timedelta(days=1)
 _CHANNEL = "afterglow_jobs"
+_QUEUE_ERRORS = (
+    FailingListenerError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 _PRUNE_BATCH = 10_000
 _PRUNE_LOG = """
     DELETE FROM afterglow.pgqueuer_log WHERE id IN (
@@ -185,7 +192,7 @@ class _Manager(QueueManager):
 def _queue_errors() -> Iterator[None]:
     try:
         yield
-    except (FailingListenerError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except _QUEUE_ERRORS as error:
         raise QueueAwayError from error
 
 

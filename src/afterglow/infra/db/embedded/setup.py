@@ -43,7 +43,7 @@ def probe(endpoint: Endpoint) -> Readiness:
     """
     try:
         return _run(_probe(endpoint))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise ServerStartError(f"the database does not let us in: {error}") from error
 
 
@@ -63,7 +63,7 @@ def set_up(endpoint: Endpoint, release: str, record: Path) -> None:
     """
     try:
         _run(_set_up(endpoint))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise ServerStartError(f"setting up the database failed: {error}") from error
     fault_point("postgres.before-record")
     write_durably(record, json.dumps(_expected_record(endpoint, release)).encode())

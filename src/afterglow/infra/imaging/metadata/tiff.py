@@ -17,8 +17,10 @@ MAX_ENTRIES: Final = 512  # of one directory; real ones stay below 150
 MAX_VALUES: Final = 1024  # of one number tag
 MAX_VALUE_BYTES: Final = 65_536
 MAX_TOTAL_BYTES: Final = 512 * KIB
-"""Most bytes of values of one structure, whose entries may all point to the same bytes; the 1,400 files of the corpus of
-test media stay below 64 KiB. As fractions, the largest of all in memory, they take 8 MB."""
+"""Most bytes of values of one structure, whose entries may all point to the same bytes.
+
+Of 1,400 real files none has 64 KiB. As fractions, the largest of all in memory, they take 8 MB.
+"""
 MAX_DIRECTORIES: Final = 8
 
 _MAGICS: Final = frozenset({42, 0x0055, 0x4F52, 0x5352})  # TIFF; RW2; ORF twice
