@@ -4,7 +4,7 @@ import os
 import time
 
 from afterglow.infra.imaging import child
-from afterglow.infra.imaging.derive.warm_up import warm_deriver
+from afterglow.infra.imaging.derive.pipeline import Deriver
 from afterglow.infra.imaging.port import DeriveRequest, DeriveResult
 from afterglow.kernel.units import MIB
 
@@ -14,7 +14,7 @@ leaked: list[bytes] = []
 
 
 def load() -> child.Derive:
-    deriver = warm_deriver()
+    deriver = Deriver()
 
     def derive(request: DeriveRequest) -> DeriveResult:
         match request.source.read_bytes()[-4:]:

@@ -320,6 +320,28 @@ class TestLock:
             with pytest.raises(DatabaseBusyError):
                 await hold()
 
+    async def test_waiting_for_it_may_take_longer_than_a_statement(
+        self, app_dsn: str, cleaner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("afterglow.infra.db.database.WRITE_TIMEOUT_MS", 100)
+        impatient = await Database.connect(
+            app_dsn, enqueue=enqueue, subscribers={}, max_connections=2, application_name="test-impatient"
+        )
+
+        async def hold() -> str:
+            async with impatient.lock(KEY) as connection:
+                return await connection.fetchval("SHOW statement_timeout")
+
+        async def both_ask() -> bool:
+            return await count_locks(cleaner) == 2
+
+        async with impatient.lock(KEY):
+            waiting = asyncio.create_task(hold())
+            await until(both_ask)
+            await asyncio.sleep(0.3)
+        assert await waiting == "100ms"
+        await impatient.close()
+
     async def test_who_loses_the_session_can_commit_nothing_more(
         self, database: Database, kill: Callable[[int], Awaitable[None]]
     ) -> None:

@@ -62,7 +62,8 @@ class Heard:
 async def pool(app_dsn: str) -> AsyncIterator[asyncpg.Pool]:
     opened = await create_pool(app_dsn, max_connections=4, application_name="test-queue")
     yield opened
-    await opened.close()
+    # Not `close`: it would wait for ever for the consumer of a test that failed before it stopped it.
+    opened.terminate()
 
 
 def consumer_of(pool: asyncpg.Pool) -> PgQueuerConsumer:

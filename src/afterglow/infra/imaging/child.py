@@ -58,9 +58,9 @@ def _options() -> argparse.Namespace:
 
 
 def _load_deriver() -> Derive:
-    from afterglow.infra.imaging.derive import warm_up  # noqa: PLC0415 (not before the limits hold)
+    from afterglow.infra.imaging.derive.pipeline import Deriver  # noqa: PLC0415 (not before the limits hold)
 
-    return warm_up.warm_deriver().derive
+    return Deriver().derive
 
 
 class _Conversation:

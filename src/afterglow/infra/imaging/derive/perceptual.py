@@ -25,4 +25,6 @@ def perceptual_hash(gray: NDArray[np.uint8]) -> bytes:
     # Rounded, so that a picture of one colour gives zeros and not the noise of the arithmetic.
     spectrum = np.round(_COSINES @ gray.astype(np.float64) @ _COSINES.T, 3)
     terms = np.concatenate([spectrum[0, 1:], spectrum[1:_TERMS, :_TERMS].ravel()])
-    return np.packbits(terms > np.median(terms)).tobytes()
+    # Not np.median: it loads a module when it is first called, and by then a decoder can open no file but pictures.
+    median = np.sort(terms)[len(terms) // 2 - 1 : len(terms) // 2 + 1].mean()
+    return np.packbits(terms > median).tobytes()

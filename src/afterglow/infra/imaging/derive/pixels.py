@@ -41,6 +41,11 @@ def shrink(pixels: Pixels, size: Size) -> Pixels:
     own = size_of(pixels)
     if own == size:
         return pixels
+    if own.width // 2 >= size.width and own.height // 2 >= size.height:
+        # Exact averages of four pixels, as often as they fit: a fifth of the price of averaging areas at once.
+        half = Size(own.width // 2, own.height // 2)
+        halved = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return shrink(halved, size)
     factor = min(size.width / own.width, size.height / own.height)
     method = cv2.INTER_LINEAR if factor > LINEAR_ABOVE else cv2.INTER_AREA
     return np.asarray(cv2.resize(pixels, size, interpolation=method), dtype=np.uint8)
