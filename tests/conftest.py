@@ -112,6 +112,18 @@ async def database(app_dsn: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+async def eager_database(cleaner: asyncpg.Connection, app_dsn: str) -> AsyncIterator[Database]:
+    """The same with deadlocks found at once, instead of after a second."""
+    await cleaner.execute(f"ALTER ROLE {APP_ROLE} SET deadlock_timeout = '10ms'")
+    opened = await Database.connect(
+        app_dsn, enqueue=enqueue, subscribers={}, max_connections=8, application_name="test-eager"
+    )
+    yield opened
+    await opened.close()
+    await cleaner.execute(f"ALTER ROLE {APP_ROLE} RESET deadlock_timeout")
+
+
+@pytest.fixture
 async def as_owner(owner_dsn: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection that sees everything, to look behind the product."""
     connection = await asyncpg.connect(owner_dsn, server_settings={"search_path": "afterglow, public"})

@@ -1,13 +1,19 @@
+import asyncio
 import json
 import os
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from afterglow.entry.cli.doctor import State, examine, look
+from afterglow.config import Settings, load_settings
+from afterglow.entry.cli.doctor import State, examine, find_decoders, find_work, look
 from afterglow.entry.cli.main import app
 from afterglow.kernel.errors import UnavailableError
+from afterglow.kernel.ids import new_id
+from factories.rows import LONG_AGO, add_photo, add_step, add_user
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +69,55 @@ def test_a_database_elsewhere_that_does_not_answer_is_wrong(monkeypatch: pytest.
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nothing")
     (finding,) = [finding for finding in examine() if finding.part == "database"]
     assert finding.state is State.WRONG
+
+
+def test_a_disk_with_little_room_says_what_becomes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERGLOW_DISK_RESERVE_BYTES", "1")
+    monkeypatch.setenv("AFTERGLOW_DISK_RESERVE_PERCENT", "0")
+    monkeypatch.setenv("AFTERGLOW_CACHE_RESERVE_BYTES", str(10**18))
+    (finding,) = [finding for finding in examine() if finding.part == "space"]
+    assert finding.state is State.FINE
+    assert "derivatives are evicted" in finding.detail
+
+
+def test_the_decoders_tell_what_confines_them_and_findings_alone_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    settings = load_settings()
+    assert find_decoders(settings)[0] is State.FINE
+    assert "confined by rlimits" in find_decoders(settings)[1]
+    assert capsys.readouterr().out == ""
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+class TestWork:
+    """The queues, on a database that answers."""
+
+    @pytest.fixture
+    async def found(self, settings: Settings) -> Callable[[], Awaitable[tuple[State, str]]]:
+        async def find() -> tuple[State, str]:
+            return await asyncio.to_thread(find_work, settings)
+
+        return find
+
+    async def test_jobs_are_counted(self, found, as_owner) -> None:
+        owner_id = await add_user(as_owner)
+        await add_step(as_owner, owner_id, await add_photo(as_owner, owner_id), next_try_at=datetime.now(UTC))
+        ended = {"state": "failed", "run_id": new_id(), "finished_at": LONG_AGO}
+        await add_step(as_owner, owner_id, await add_photo(as_owner, owner_id), **ended)
+        state, detail = await found()
+        assert state is State.FINE
+        assert "1 waiting, 0 running, 1 failed" in detail
+
+    async def test_a_queue_that_nobody_works_off_is_wrong_unless_it_is_paused(self, found, as_owner) -> None:
+        owner_id = await add_user(as_owner)
+        await add_step(as_owner, owner_id, await add_photo(as_owner, owner_id), next_try_at=LONG_AGO)
+        state, detail = await found()
+        assert state is State.WRONG
+        assert "derive" in detail
+        await as_owner.execute("INSERT INTO paused_steps VALUES ('derive', now(), NULL)")
+        assert await found() == (State.FINE, "1 waiting, 0 running; paused: derive")
 
 
 def test_a_look_that_fails_is_a_finding_and_not_the_end() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -13,8 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from afterglow.infra.db.database import Database, Tx
-from afterglow.infra.db.embedded import APP_ROLE
-from afterglow.infra.queue.pgqueuer import enqueue
 from afterglow.kernel.ids import UserId, new_id
 from factories.rows import LONG_AGO, add_photo, add_user
 
@@ -179,17 +177,6 @@ class TestTogether:
     ROUNDS = 12
     DAYS = 20
 
-    @pytest.fixture
-    async def database(self, cleaner: asyncpg.Connection, app_dsn: str) -> AsyncIterator[Database]:
-        """The database, with deadlocks found at once instead of after a second."""
-        await cleaner.execute(f"ALTER ROLE {APP_ROLE} SET deadlock_timeout = '10ms'")
-        opened = await Database.connect(
-            app_dsn, enqueue=enqueue, subscribers={}, max_connections=8, application_name="test-together"
-        )
-        yield opened
-        await opened.close()
-        await cleaner.execute(f"ALTER ROLE {APP_ROLE} RESET deadlock_timeout")
-
     async def is_right(self, database: Database, owner_id: UserId) -> None:
         async with database.transaction([owner_id], read_only=True) as tx:
             days = await Days.read(tx, owner_id)
@@ -197,7 +184,7 @@ class TestTogether:
         assert {day: count for day, count in days.counts.items() if count} == shown
 
     async def test_writers_of_one_statement_never_deadlock_on_the_days(
-        self, database: Database, as_owner: asyncpg.Connection
+        self, eager_database: Database, as_owner: asyncpg.Connection
     ) -> None:
         owner_id = await add_user(as_owner)
 
@@ -209,18 +196,18 @@ class TestTogether:
                 rows = [(rnd.randrange(self.DAYS), False, False) for _ in range(20)]
                 argument = rows if name == "insert" else [rnd.randrange(100) for _ in range(40)]
                 # Without a second try: a deadlock would be an error here.
-                async with database.transaction([owner_id]) as tx:
+                async with eager_database.transaction([owner_id]) as tx:
                     await apply(tx, owner_id, name, argument, known)
 
         await asyncio.gather(*(write(seed) for seed in range(self.WRITERS)))
-        await self.is_right(database, owner_id)
+        await self.is_right(eager_database, owner_id)
 
     async def test_writers_of_the_same_photos_all_get_through_and_miscount_nothing(
-        self, database: Database, as_owner: asyncpg.Connection
+        self, eager_database: Database, as_owner: asyncpg.Connection
     ) -> None:
         owner_id = await add_user(as_owner)
         rows = [(number % self.DAYS, False, False) for number in range(12)]
-        ids = await database.run([owner_id], lambda tx: insert(tx, owner_id, rows))
+        ids = await eager_database.run([owner_id], lambda tx: insert(tx, owner_id, rows))
         changes = ["a day later", "archived or back", "trashed or restored", "favourite or not"]
 
         async def write(seed: int) -> None:
@@ -232,10 +219,10 @@ class TestTogether:
                     for name, numbers in chosen:
                         await apply(tx, owner_id, name, numbers, list(ids))
 
-                await database.run([owner_id], work)
+                await eager_database.run([owner_id], work)
 
         await asyncio.gather(*(write(seed) for seed in range(self.WRITERS)))
-        await self.is_right(database, owner_id)
+        await self.is_right(eager_database, owner_id)
 
 
 class TestFeed:

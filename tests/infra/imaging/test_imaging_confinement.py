@@ -210,6 +210,19 @@ async def test_folders_that_are_replaced_are_found_again(tmp_path: Path) -> None
     await sandbox.close()
 
 
+async def test_paths_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sandbox = Sandbox(
+        children=1, timeout_s=60.0, memory_bytes=2 * GIB, readable=[Path("originals")], writable=[Path("derivatives")]
+    )
+    source = tmp_path / "originals" / "1"
+    source.parent.mkdir()
+    source.write_bytes(jpeg(quadrants()))
+    result = await sandbox.derive(DeriveRequest(Path("originals/1"), "image/jpeg", Path("derivatives/1"), 10**6))
+    assert all(item.path.exists() for item in result.derivatives)
+    await sandbox.close()
+
+
 async def test_derivatives_are_readable_by_a_web_server_in_front(tmp_path: Path) -> None:
     source = tmp_path / "original"
     source.write_bytes(jpeg(quadrants()))

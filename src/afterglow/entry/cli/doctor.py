@@ -1,6 +1,7 @@
 """`afterglow doctor`: looks at everything that the node on this machine needs, and changes nothing."""
 
 import asyncio
+import contextlib
 import importlib
 import json
 import os
@@ -8,8 +9,10 @@ import platform
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -21,11 +24,18 @@ from rich.table import Table
 from afterglow.bootstrap import HOME_STORE, database_urls
 from afterglow.config import Settings, SettingsError, load_settings
 from afterglow.entry.supervise.greeting import Address, is_live
+from afterglow.features.admin import service as admin
+from afterglow.features.admin.models import Queue
+from afterglow.infra.db.database import Database
 from afterglow.infra.db.embedded import DatabaseNotRunningError
 from afterglow.infra.db.embedded.binaries import locate_wheel_folder
 from afterglow.infra.db.revisions import migration_state
+from afterglow.infra.imaging.confinement import Measure
+from afterglow.infra.imaging.sandbox import Sandbox
+from afterglow.infra.queue.pgqueuer import enqueue
 from afterglow.infra.storage.local import LocalStore
 from afterglow.infra.storage.room import disk_usage, require_room
+from afterglow.kernel.clock import utc_now
 from afterglow.kernel.errors import AfterglowError
 from afterglow.kernel.units import GIB
 
@@ -44,6 +54,7 @@ PACKAGES: Final = (
 )
 """What has compiled code, or needs a library beside it: what a machine may refuse to load."""
 DATABASE_TIMEOUT_S: Final = 10
+LATE_AFTER: Final = timedelta(minutes=10)
 OTHERS_BITS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -138,7 +149,37 @@ def find_space(settings: Settings) -> Found:
     place = next(folder for folder in (settings.data_dir, *settings.data_dir.absolute().parents) if folder.exists())
     usage = disk_usage(place)
     require_room(usage, 0, settings.disk_reserve_bytes, settings.disk_reserve_percent)
-    return State.FINE, f"{usage.free_bytes / GIB:.1f} of {usage.total_bytes / GIB:.1f} GiB free"
+    detail = f"{usage.free_bytes / GIB:.1f} of {usage.total_bytes / GIB:.1f} GiB free"
+    low_below_bytes = max(settings.cache_reserve_bytes, usage.total_bytes * settings.cache_reserve_percent / 100)
+    if usage.free_bytes < low_below_bytes:
+        detail += f"; below {low_below_bytes / GIB:.1f} GiB derivatives are evicted"
+    return State.FINE, detail
+
+
+def find_decoders(settings: Settings) -> Found:
+    """Look at what confines the processes that decode strangers' files; starts one for that."""
+    if not settings.data_dir.exists():
+        return State.IDLE, "tried once there is a data folder"
+    with contextlib.redirect_stdout(sys.stderr):  # what the sandbox logs is no finding
+        there = asyncio.run(_find_measures(settings))
+    missing = ", ".join(measure.value for measure in Measure if measure not in there)
+    detail = "confined by " + ", ".join(measure.value for measure in Measure if measure in there)
+    return State.FINE, detail + (f"; this system does not offer {missing}" if missing else "")
+
+
+async def _find_measures(settings: Settings) -> frozenset[Measure]:
+    with tempfile.TemporaryDirectory(prefix="afterglow-doctor-") as folder:
+        sandbox = Sandbox(
+            children=1,
+            timeout_s=settings.decode_timeout_s,
+            memory_bytes=settings.decode_memory_bytes,
+            readable=[settings.data_dir],
+            writable=[Path(folder)],
+        )
+        try:
+            return await sandbox.measures()
+        finally:
+            await sandbox.close()
 
 
 def find_originals(settings: Settings) -> Found:
@@ -171,6 +212,35 @@ def find_database(settings: Settings) -> Found:
     return State.FINE, f"answers, schema {schema.head}"
 
 
+def find_work(settings: Settings) -> Found:
+    """Look whether the queues are worked off, and how many jobs have failed."""
+    try:
+        url = database_urls(settings).app
+    except DatabaseNotRunningError:
+        return State.IDLE, "no database, no work"
+    queues = asyncio.run(asyncio.wait_for(_read_queues(url), DATABASE_TIMEOUT_S))
+    latest = utc_now() - LATE_AFTER
+    if late := [queue.name for queue in queues if not queue.pause and queue.due_since and queue.due_since < latest]:
+        return State.WRONG, f"{', '.join(late)} waits for more than {LATE_AFTER}: does a worker run?"
+    detail = f"{sum(queue.waiting for queue in queues)} waiting, {sum(queue.running for queue in queues)} running"
+    if failed := sum(queue.failed for queue in queues):
+        detail += f", {failed} failed (GET /api/admin/jobs?status=failed)"
+    if paused := [queue.name for queue in queues if queue.pause]:
+        detail += f"; paused: {', '.join(paused)}"
+    return State.FINE, detail
+
+
+async def _read_queues(url: str) -> list[Queue]:
+    database = await Database.connect(
+        url, enqueue=enqueue, subscribers={}, max_connections=1, application_name="afterglow-doctor"
+    )
+    try:
+        async with database.transaction([], read_only=True) as tx:
+            return await admin.read_queues(tx)
+    finally:
+        await database.close()
+
+
 def find_http(settings: Settings) -> Found:
     """Look whether the web server answers."""
     address = Address(settings.host, settings.port, settings.public_url)
@@ -185,6 +255,8 @@ PARTS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "originals": find_originals,
     "postgres": find_postgres,
     "database": find_database,
+    "work": find_work,
+    "decoders": find_decoders,
     "http": find_http,
 }
 

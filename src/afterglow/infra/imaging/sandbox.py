@@ -68,7 +68,6 @@ class Sandbox:
         self._timeout_s = timeout_s
         self._recycle_after = recycle_after
         self._recycle_resident_bytes = recycle_resident_bytes
-        # Absolute: a child works in the root folder.
         self._borders = Borders([path.absolute() for path in readable], [path.absolute() for path in writable])
         self._command = (*command, *_arguments(memory_bytes, self._borders))
         # Last in, first out: warm children are asked first, cold ones are started only under load.
@@ -82,9 +81,9 @@ class Sandbox:
     async def derive(self, request: DeriveRequest) -> DeriveResult:
         """Make all derivatives of a picture from one decode; see `Imaging.derive`."""
         question = {
-            "source": str(request.source),
+            "source": _absolute(request.source),
             "mime": request.mime,
-            "output_dir": str(request.output_dir),
+            "output_dir": _absolute(request.output_dir),
             "max_pixels": request.max_pixels,
         }
         try:
@@ -99,7 +98,7 @@ class Sandbox:
 
     async def read_metadata(self, source: Path) -> Metadata:
         """Return what a file says about itself; see `Imaging.read_metadata`."""
-        answer = await self._ask({"source": str(source)})
+        answer = await self._ask({"source": _absolute(source)})
         try:
             return wire.metadata_from_wire(answer)
         except wire.ProtocolError as error:
@@ -214,6 +213,11 @@ def _arguments(memory_bytes: int, borders: Borders) -> list[str]:
     readable = [f"--readable={path}" for path in borders.readable]
     writable = [f"--writable={path}" for path in borders.writable]
     return [f"--memory-bytes={memory_bytes}", f"--parent={os.getpid()}", *readable, *writable]
+
+
+def _absolute(path: Path) -> str:
+    """A child works in the root folder."""
+    return str(path.absolute())
 
 
 def _result(answer: wire.Message) -> wire.Message:

@@ -8,6 +8,7 @@ from afterglow.features.admin.service.ports import AdminPorts, Reserves
 from afterglow.features.admin.service.queues import (
     list_queues,
     pause_queue,
+    read_queues,
     resume_queue,
     retry_failed,
     run_again,
@@ -43,6 +44,7 @@ __all__ = [
     "measure",
     "needs_measuring",
     "pause_queue",
+    "read_queues",
     "report",
     "resume_queue",
     "retry_failed",

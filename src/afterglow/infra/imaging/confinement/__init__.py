@@ -15,8 +15,7 @@ __all__ = ["Borders", "Measure", "lock"]
 def lock(borders: Borders) -> frozenset[Measure]:
     """Take from this process all that a decoder does not need; it cannot be taken back.
 
-    To be called when every library is loaded, and before a second thread runs: whatever else is loaded later must come
-    without machine code of its own.
+    To be called when everything is loaded, for nothing can be loaded later, and before a second thread runs.
 
     Returns:
         What holds from now on, in every thread.
