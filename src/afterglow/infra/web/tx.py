@@ -10,6 +10,7 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from afterglow.infra.db.database import RETRYABLE, Database, Tx
+from afterglow.infra.db.errors import DatabaseBusyError
 from afterglow.infra.web.auth import CurrentPrincipal
 from afterglow.infra.web.provide import Provided
 from afterglow.kernel.errors import TooLargeError
@@ -84,13 +85,19 @@ class TransactionalRoute(APIRoute):
         return handle
 
     async def answer(self, request: Request, handler: Handler) -> Response:
-        """Return the handler's answer."""
-        for attempt in range(1, _TRIES):
+        """Return the handler's answer.
+
+        Raises:
+            DatabaseBusyError: All tries ended in deadlocks.
+        """
+        for attempt in range(1, _TRIES + 1):
             try:
                 return await self._try_once(handler, request)
-            except RETRYABLE:
+            except RETRYABLE as error:
+                if attempt == _TRIES:
+                    raise DatabaseBusyError from error
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
-        return await self._try_once(handler, request)
+        raise AssertionError("unreachable")
 
     async def _try_once(self, handler: Handler, request: Request) -> Response:
         async with AsyncExitStack() as stack:
