@@ -130,11 +130,10 @@ def test_a_wrong_setting_is_named(open_node: OpenNode, new_folder: Path, name: s
 @pytest.mark.parametrize("part", RESTARTED)
 def test_a_dead_part_is_started_again(lasting_node: RunningNode, part: Part) -> None:
     node = lasting_node
-    before = node.parts()
+    before = node.settled_parts()
     pid = node.kill(part)
     until(lambda: node.parts()[part] and pid not in node.parts()[part], f"another {part}")
-    node.wait_until_ready()
-    after = node.parts()
+    after = node.settled_parts()
     assert after[Part.SUPERVISOR] == before[Part.SUPERVISOR]
     untouched = {Part.WORKER, Part.POSTGRES} - {part} if part in {Part.HTTP, Part.HTTP_WORKER} else set()
     assert {name: after[name] for name in untouched} == {name: before[name] for name in untouched}

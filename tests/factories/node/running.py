@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,8 @@ from factories.node.client import NodeClient, probe
 from factories.node.processes import Part, end_tree, find_parts, find_postgres, free_port, is_gone, kill, until
 
 STOP_PATIENCE_S = 30.0
+SETTLED_S = 1.5  # longer than the supervisor takes to notice that its database has ended
+LASTING = (Part.SUPERVISOR, Part.HTTP, Part.WORKER, Part.POSTGRES)
 NOTHING: Mapping[str, str] = MappingProxyType({})
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
@@ -75,6 +78,23 @@ class RunningNode:
         until(lambda: self.is_ready() or self.supervisor.poll() is not None, lambda: f"the node: {self.health()}")
         assert self.supervisor.poll() is None, f"the node ended:\n{self.log}"
         until(lambda: len(self.parts()[Part.WORKER]) == 1, "the worker")
+
+    def settled_parts(self) -> dict[Part, list[int]]:
+        """Return the pids of all parts once none is missing or being started again.
+
+        What an earlier test killed may take others along a moment later: a worker ends when its database does.
+        """
+        looks: list[dict[Part, list[int]]] = [{}]
+
+        def is_settled() -> bool:
+            self.wait_until_ready()
+            time.sleep(SETTLED_S)
+            parts = self.parts()
+            looks.append({part: parts[part] for part in LASTING})
+            return looks[-1] == looks[-2] and all(looks[-1].values())
+
+        until(is_settled, "parts that stay")
+        return looks[-1]
 
     def is_ready(self) -> bool:
         """Return whether the node answers that all of its parts are well."""
