@@ -46,6 +46,7 @@ class PhotoServer:
 
     def __init__(self) -> None:
         self.lock = Lock()
+        self.writing = Lock()
         self.url = ""
         self.chunk_size = 64 * 1024
         self.photos: dict[str, bytes] = {}
@@ -90,7 +91,9 @@ class Handler(BaseHTTPRequestHandler):
         self.answer()
 
     def do_PUT(self) -> None:
-        self.answer()
+        # One writer at a time, as the real server has it: what an interrupted chunk left must not mix with the next.
+        with self.server.photos.writing:
+            self.answer()
 
     def do_POST(self) -> None:
         self.answer()
