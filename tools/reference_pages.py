@@ -122,9 +122,10 @@ def errors_page() -> str:
 def steps_page() -> str:
     """Return the page of steps and schedules."""
     steps = [(f"`{step.name}`", step.kind.value, str(step.version), step.algorithm) for step in DEFINITIONS.values()]
+    source = ROOT / "src" / "afterglow" / "bootstrap" / "worker.py"
     schedules = [
         (f"`{match['name']}`", f"`{match['cron']}`", match["work"])
-        for match in SCHEDULE.finditer((ROOT / "src" / "afterglow" / "bootstrap.py").read_text(encoding="utf-8"))
+        for match in SCHEDULE.finditer(source.read_text(encoding="utf-8"))
     ]
     return (
         STEPS_HEAD

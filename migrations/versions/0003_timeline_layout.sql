@@ -1,0 +1,2 @@
+-- The timeline's layout and its nightly recount.
+SELECT;

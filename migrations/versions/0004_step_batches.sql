@@ -1,0 +1,2 @@
+-- Steps: claims and ends in batches.
+SELECT;

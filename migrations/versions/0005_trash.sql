@@ -1,0 +1,2 @@
+-- Trash, purge and what is remembered of deletions.
+SELECT;

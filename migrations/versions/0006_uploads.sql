@@ -1,0 +1,2 @@
+-- Uploads: quotas, tus and what sessions remember.
+SELECT;

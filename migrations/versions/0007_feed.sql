@@ -1,0 +1,2 @@
+-- The feed.
+SELECT;

@@ -1,0 +1,2 @@
+-- Downloads of many photos as one archive.
+SELECT;

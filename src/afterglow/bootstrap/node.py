@@ -1,0 +1,94 @@
+"""The parts that every process of a node has."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from afterglow.config import Settings
+from afterglow.features.admin import service as admin
+from afterglow.features.derivatives.events import CacheLookedThrough
+from afterglow.features.derivatives.service import DerivativeCache
+from afterglow.infra.crypto.keys import ServerKeys
+from afterglow.infra.db.database import Database, Subscriber
+from afterglow.infra.db.embedded import EmbeddedPostgres
+from afterglow.infra.queue.pgqueuer import enqueue
+from afterglow.infra.storage.local import LocalStore
+from afterglow.infra.storage.spool import Spool
+from afterglow.infra.telemetry.counts import Counts
+from afterglow.kernel.events import Event
+
+HOME_STORE = "home"
+
+# Who hears of which event, in the transaction in which it became true.
+SUBSCRIBERS: Mapping[type[Event], Sequence[Subscriber]] = {CacheLookedThrough: [admin.keep_cache_figures]}
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrls:
+    """The database, as the app role and as the role that owns the tables."""
+
+    app: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The parts that every process of a node has."""
+
+    settings: Settings
+    database: Database
+    store: LocalStore
+    spool: Spool
+    cache: DerivativeCache
+    keys: ServerKeys
+    counts: Counts
+
+
+def database_urls(settings: Settings) -> DatabaseUrls:
+    """Return where the database is: the embedded one's socket, or what the settings name.
+
+    Raises:
+        UnavailableError: The embedded server does not run.
+    """
+    if settings.embedded_database:
+        endpoint = EmbeddedPostgres(settings.data_dir).endpoint()
+        return DatabaseUrls(endpoint.dsn("afterglow_app"), endpoint.dsn("afterglow_owner"))
+    app = settings.database_url.get_secret_value()
+    return DatabaseUrls(app, settings.database_owner_url.get_secret_value() or app)
+
+
+@contextlib.asynccontextmanager
+async def open_node(settings: Settings, name: str, *, max_connections: int) -> AsyncIterator[Node]:
+    """Open what every process of a node works with, and close it at the end.
+
+    Args:
+        settings: Of this node.
+        name: Of the process, as the database shows it.
+        max_connections: Most connections to the database.
+
+    Raises:
+        UnavailableError: The database is away.
+    """
+    data_dir = settings.data_dir
+    counts = Counts()
+    keys = await asyncio.to_thread(ServerKeys.load_or_create, data_dir / "secrets")
+    database = await Database.connect(
+        database_urls(settings).app,
+        enqueue=enqueue,
+        subscribers=SUBSCRIBERS,
+        max_connections=max_connections,
+        application_name=f"afterglow-{name}",
+    )
+    try:
+        yield Node(
+            settings=settings,
+            database=database,
+            store=LocalStore(HOME_STORE, data_dir / "originals"),
+            spool=Spool(data_dir / "spool"),
+            cache=DerivativeCache(data_dir / "derivatives", counts),
+            keys=keys,
+            counts=counts,
+        )
+    finally:
+        await database.close()
