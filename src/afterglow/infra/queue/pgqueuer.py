@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import cast
 from uuid import UUID
 
@@ -43,8 +44,12 @@ _PRUNE_LOG = """
 """
 
 
+@cache
 def queue_settings() -> DBSettings:
-    """Return PgQueuer's names, all explicit: it would read bare `CHANNEL` or `TRIGGER` from the environment."""
+    """Return PgQueuer's names, all explicit: it would read bare `CHANNEL` or `TRIGGER` from the environment.
+
+    Made once: each making looks through the environment, for two milliseconds.
+    """
     return DBSettings(
         prefix="",
         db_schema="afterglow",
