@@ -19,6 +19,7 @@ import typer
 from pydantic_core import PydanticUndefined
 
 import afterglow
+from afterglow.bootstrap import PROBLEM_STATUSES
 from afterglow.config import Settings
 from afterglow.entry.cli.main import app as cli
 from afterglow.features.pipeline.rules import DEFINITIONS
@@ -111,10 +112,11 @@ def settings_page() -> str:
 def errors_page() -> str:
     """Return the page of all error codes."""
     rows = []
+    statuses = {**STATUSES, **PROBLEM_STATUSES}
     for kind in sorted(_error_classes(), key=lambda kind: (kind.code, kind.__name__)):
         if not kind.__doc__:
             raise SystemExit(f"the error {kind.__name__} has no docstring")
-        status = next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
+        status = next(statuses[ancestor] for ancestor in kind.__mro__ if ancestor in statuses)
         rows.append((f"`{kind.code}`", str(int(status)), kind.default_message()))
     return ERRORS_HEAD + _table(("code", "status", "meaning"), dict.fromkeys(rows))
 

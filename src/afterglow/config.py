@@ -11,9 +11,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from afterglow.infra.scanning.address import parse_address
 from afterglow.kernel.errors import InvalidError
 from afterglow.kernel.units import GIB, MIB
 
@@ -84,6 +93,17 @@ class Settings(BaseSettings):
     upload_ttl_hours: Positive = Field(
         24, description="Hours after its last byte until an unfinished upload is forgotten."
     )
+    upload_max_sessions: Positive = Field(500, description="Most unfinished uploads that one account may have.")
+    upload_stall_s: Positive = Field(
+        60, description="Seconds after which an upload's connection on which nothing comes is given up."
+    )
+    download_ttl_hours: Positive = Field(
+        24, description="Hours for which an archive of photos can be downloaded, and its download be resumed."
+    )
+    feed_days: Positive = Field(
+        90, description="Days for which changes are kept for clients that follow the feed; later they start anew."
+    )
+    trash_days: Positive = Field(30, description="Days after its deletion until a photo in the trash is purged.")
     max_pixels: Positive = Field(250_000_000, description="Most pixels a picture may have to be decoded.")
     disk_reserve_bytes: Positive = Field(
         2 * GIB, description="Uploads are refused when less than this many bytes are free."
@@ -113,6 +133,14 @@ class Settings(BaseSettings):
     step_batch: Positive = Field(8, description="Steps that a worker claims at once.")
     decode_timeout_s: Positive = Field(60, description="Wall-clock seconds that decoding one file may take.")
     decode_memory_bytes: Positive = Field(2 * GIB, description="Address space of one decoder process, in bytes.")
+    clamav_address: str = Field(
+        "",
+        description="Where a ClamAV daemon listens that every upload is shown to, unix:/run/clamav/clamd.ctl or "
+        "tcp://host:port; nothing is let in while it is away. Empty: none.",
+    )
+    clamav_timeout_s: Positive = Field(
+        120, description="Seconds for which the ClamAV daemon may be silent before it counts as away."
+    )
     log_level: LogLevel = Field("info", description="Least severity that is logged: debug, info, warning or error.")
     metrics_token: SecretStr = Field(
         SecretStr(""),
@@ -136,6 +164,11 @@ class Settings(BaseSettings):
         """Environment over file; nothing else is read."""
         del settings_cls, dotenv_settings, file_secret_settings
         return (env_settings, init_settings)
+
+    @field_validator("clamav_address")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return str(parse_address(value)) if value else ""
 
     @model_validator(mode="after")
     def _owner_url_needs_url(self) -> Self:

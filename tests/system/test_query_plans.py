@@ -5,6 +5,7 @@ checked only after the policy, on every row. So each query is planned as it is p
 and run, and the rows that it touched are counted.
 """
 
+import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,16 @@ import pytest
 
 from afterglow.features.admin.models import Mark
 from afterglow.features.admin.repository import jobs
+from afterglow.features.changes import repository as changes
+from afterglow.features.changes.models import Position
+from afterglow.features.downloads import repository as downloads
 from afterglow.features.photos import repository as photos
 from afterglow.features.photos.models import PhotoFilter, PhotoStatus
 from afterglow.features.pipeline import repository as pipeline
 from afterglow.features.steps import repository as steps
-from afterglow.features.steps.models import StepState
+from afterglow.features.steps.models import GoodEnd, Run, StepState
 from afterglow.features.timeline import repository as timeline
+from afterglow.features.timeline.models import MonthCount
 from afterglow.infra.db.database import Database, Tx
 from afterglow.infra.db.embedded import APP_ROLE, SUPERUSER, Endpoint
 from afterglow.infra.queue.pgqueuer import enqueue
@@ -36,7 +41,10 @@ PHOTOS = 100_000
 OTHERS = 9
 PHOTOS_OF_OTHERS = 3_000
 PAGE = 50
-BIG = ("photos", "photo_files", "originals", "original_locations", "steps", "timeline_days")
+BIG = (
+    "photos", "photo_files", "originals", "original_locations", "steps", "timeline_days", "timeline_ratios",
+    "tombstones", "purges",
+)  # fmt: skip
 LEASE = timedelta(seconds=30)
 
 OWNER = UserId(UUID(int=1))
@@ -74,8 +82,18 @@ FILL = f"""
                now() + CASE WHEN p % 1000 IN (3, 503) THEN interval '-1 h' ELSE interval '1 h' END,
                id, now() + CASE WHEN p % 8000 = 1 THEN interval '-1 h' ELSE interval '1 h' END, 'host:1', now()
         FROM made;
+    INSERT INTO tombstones (owner_id, checksum, filename, created_at)
+        SELECT owner_id, sha256(checksum), 'a.jpg', taken_local AT TIME ZONE 'UTC' FROM made WHERE p % 10 = 0;
+    INSERT INTO purges (photo_id, owner_id, checksums, not_before)
+        SELECT gen_random_uuid(), owner_id, '{{}}', now() + CASE p % 500 WHEN 0 THEN -1 ELSE 1 END * interval '1 h'
+        FROM made WHERE p % 10 = 0;
     INSERT INTO timeline_days (owner_id, day, count)
         SELECT owner_id, taken_local::date, count(*) FROM made GROUP BY 1, 2;
+    -- Of a few hundred transactions of former times.
+    INSERT INTO changes (owner_id, xid, type, entity_id)
+        SELECT owner_id, (3 + p % 300)::text::xid8, 'photo', id FROM made;
+    INSERT INTO timeline_ratios (owner_id, month, version, ratios)
+        SELECT owner_id, date_trunc('month', taken_local), 1, '' FROM made GROUP BY 1, 2;
 """
 
 
@@ -138,6 +156,11 @@ def listing(**which: object) -> Callable[[Tx], Awaitable[object]]:
 
 JUNE, JULY = date(2016, 6, 1), date(2016, 7, 1)
 AFTER = (moment(50_000), photo(50_000))
+SOME = {photo(number): OWNER for number in range(1, PAGE)}
+# Those that run: see FILL.
+ENDS = [
+    GoodEnd(Run(RunId(photo(number)), photo(number), OWNER, "derive", 1, 1, 0)) for number in range(1, 40_000, 4_000)
+]
 
 
 @dataclass(frozen=True)
@@ -157,8 +180,26 @@ QUERIES: Mapping[str, Case] = {
     "version of a month": Case(
         lambda tx: timeline.find_version(tx, OWNER, JUNE, JULY), 31, "timeline_days_pkey", "day"
     ),
-    "tiles of a month": Case(
-        lambda tx: timeline.list_tiles(tx, OWNER, JUNE, JULY), 900, "photos_timeline", "taken_local"
+    "a month": Case(lambda tx: timeline.get_month(tx, OWNER, JUNE), 931, "photos_timeline", "taken_local"),
+    # Of the index alone: no row of the table is touched.
+    "layout of months": Case(
+        lambda tx: timeline.read_ratios(tx, OWNER, [MonthCount(JUNE, 1, 1), MonthCount(JULY, 1, 1)]), 0,
+        "photos_timeline", "taken_local",
+    ),
+    "layout that is kept": Case(
+        lambda tx: timeline.list_kept_ratios(tx, OWNER), 115, "timeline_ratios_pkey", "owner_id"
+    ),
+    "days that are counted wrong": Case(
+        lambda tx: timeline.list_miscounted_days(tx, OWNER), 4_000, "photos_timeline", "owner_id"
+    ),
+    "days to be counted again": Case(
+        lambda tx: timeline.lock_days(tx, OWNER, [JUNE, JULY]), 4, "timeline_days_pkey", "day"
+    ),
+    "changes after a position": Case(
+        lambda tx: changes.list_changes(tx, OWNER, Position(1, 33, 301), PAGE), PAGE + 1, "changes_pkey", "xid"
+    ),
+    "a walk over photos": Case(
+        lambda tx: photos.list_ids_after(tx, OWNER, photo(50_000), PAGE), PAGE + 1, "photos_walk", "id"
     ),
     "photos": Case(listing(), LIST, "photos_timeline", "owner_id"),
     "photos after a cursor": Case(
@@ -174,10 +215,34 @@ QUERIES: Mapping[str, Case] = {
     "archived": Case(listing(archived=True), LIST, "photos_archived", "owner_id"),
     "videos": Case(listing(kind="video"), LIST, "photos_videos", "owner_id"),
     "stills": Case(listing(kind="photo"), LIST, "photos_timeline", "owner_id"),
+    "the trash": Case(lambda tx: photos.list_trash(tx, OWNER, None, PAGE), LIST, "photos_trash", "owner_id"),
+    "the trash after a cursor": Case(
+        lambda tx: photos.list_trash(tx, OWNER, (datetime.now(UTC), photo(50_000)), PAGE), LIST, "photos_trash",
+        "deleted_at",
+    ),
+    "the trash, to be emptied": Case(
+        lambda tx: photos.list_trashed_before(tx, OWNER, datetime.now(UTC), PAGE), PAGE, "photos_trash", "deleted_at"
+    ),
+    "tombstones": Case(
+        lambda tx: photos.list_tombstones(tx, OWNER, None, PAGE), PAGE, "tombstones_newest", "owner_id"
+    ),
+    "tombstones after a cursor": Case(
+        lambda tx: photos.list_tombstones(tx, OWNER, (moment(50_000).replace(tzinfo=UTC), Checksum.of(b"")), PAGE),
+        PAGE, "tombstones_newest", "created_at",
+    ),
     "a photo, for its thumbnail": Case(lambda tx: photos.find_photo(tx, OWNER, photo(77)), 5, "photos_pkey", "id"),
     "a photo's status": Case(lambda tx: photos.lock_status(tx, OWNER, photo(77)), 2, "photos_pkey", "id"),
     "steps of a page": Case(
         lambda tx: steps.list_steps(tx, OWNER, [photo(n) for n in range(1, PAGE)]), PAGE, "steps_pkey", "photo_id"
+    ),
+    "photos of runs": Case(lambda tx: photos.find_photos(tx, SOME), LIST, "photos_pkey", "id"),
+    "statuses of photos whose runs end": Case(
+        lambda tx: pipeline.lock_statuses(tx, SOME), 2 * PAGE, "photos_pkey", "id"
+    ),
+    "steps of photos whose runs end": Case(lambda tx: steps.list_steps_of(tx, SOME), PAGE, "steps_pkey", "photo_id"),
+    "files of chosen photos": Case(
+        lambda tx: downloads.list_files(tx, OWNER, [photo(n) for n in range(1, PAGE)]), 2 * PAGE, "photo_files_photo",
+        "photo_id",
     ),
 }  # fmt: skip
 ALL_STATES = [StepState.WAITING, StepState.RUNNING, StepState.FAILED, StepState.DONE]
@@ -191,7 +256,7 @@ FUNCTIONS: Mapping[str, tuple[Callable[[Tx], Awaitable[object]], int, bool]] = {
     "a start that finds nothing due": (
         lambda tx: steps.claim_steps(tx, "derive", 1, "test", [photo(5)], "host:1", LEASE), 4, False
     ),
-    "a lease": (lambda tx: steps.renew_leases(tx, [RunId(photo(1))], LEASE), 2, True),
+    "a lease": (lambda tx: steps.renew_leases(tx, [RunId(photo(1))], LEASE), 3, True),
     "stale steps": (lambda tx: pipeline.list_stale(tx, "derive", 2, 5, 50), 50, True),
     "stale steps while the window is full": (lambda tx: pipeline.list_stale(tx, "derive", 2, 10, 50), 50, False),
     "stale steps, none": (lambda tx: pipeline.list_stale(tx, "derive", 1, 5, 50), 0, False),
@@ -204,6 +269,16 @@ FUNCTIONS: Mapping[str, tuple[Callable[[Tx], Awaitable[object]], int, bool]] = {
     "jobs that failed, none": (lambda tx: list_jobs(tx, [StepState.FAILED], LATEST), 0, False),
     "a job by its run": (lambda tx: jobs.find_job(tx, RunId(photo(1)), []), 1, True),
     "a job that never ran": (lambda tx: jobs.find_job(tx, RunId(UUID(int=7)), [(photo(5), "derive")]), 1, True),
+    "what has been in the trash for too long": (
+        lambda tx: photos.list_expired(tx, datetime.now(UTC) + timedelta(hours=1), PAGE), PAGE, True
+    ),
+    "what has been in the trash for too long, nothing": (
+        lambda tx: photos.list_expired(tx, datetime(2020, 1, 1, tzinfo=UTC), PAGE), 0, False
+    ),
+    "purges that are due": (lambda tx: photos.list_due(tx, 1_000), 300, True),
+    "an original that somebody uses": (
+        lambda tx: photos.forget_original(tx, Checksum(hashlib.sha256(b"1-77").digest()), "home"), 1, False
+    ),
     "objects without a row": (
         lambda tx: photos.list_unknown_objects(tx, "home", [Checksum.of(b"new").hex(), "other"]), 2, True
     ),
@@ -296,6 +371,19 @@ async def test_receipts_are_found_by_their_checksums(library: Database, mode: st
         assert [node for node in nodes if node["Node Type"] == "Seq Scan" and node["Relation Name"] in BIG] == []
 
 
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+async def test_runs_that_end_are_found_by_their_photos(library: Database, mode: str) -> None:
+    case = Case(lambda tx: steps.finish_runs(tx, ENDS), 5 * len(ENDS), "steps_pkey", "photo_id")
+    async with library.transaction([OWNER]) as tx:
+        await tx.execute("SAVEPOINT untouched")
+        recorder, before = Recorder(tx), await count_rows(tx)
+        assert len(await case.work(recorder)) == len(ENDS)
+        assert await count_rows(tx) - before <= case.most_rows
+        ((sql, args),) = recorder.queries
+        require_index(await plan_of(tx, sql, args, mode), case)
+        await tx.execute("ROLLBACK TO untouched")
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 async def test_a_function_that_looks_across_owners_touches_no_more_rows_than_it_gives(
     library: Database, name: str
@@ -308,6 +396,20 @@ async def test_a_function_that_looks_across_owners_touches_no_more_rows_than_it_
         assert bool(found) == finds
 
 
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+async def test_days_are_counted_again_by_the_index_of_their_photos(library: Database, mode: str) -> None:
+    days = [JUNE + timedelta(days=number) for number in range(30)]
+    async with library.transaction([OWNER]) as tx:
+        await tx.execute("UPDATE timeline_days SET count = 0 WHERE owner_id = $1 AND day = ANY ($2)", OWNER, days)
+        recorder, before = Recorder(tx), await count_rows(tx)
+        assert len(await timeline.recount_days(recorder, OWNER, dict.fromkeys(days, 0))) == len(days)
+        # Those days with their photos, and no others.
+        assert await count_rows(tx) - before <= 931
+        ((sql, args),) = recorder.queries
+        case = Case(lambda tx: timeline.list_months(tx, OWNER), 0, "photos_timeline", "taken_local")
+        require_index(await plan_of(tx, sql, args, mode), case)
+
+
 async def test_due_steps_are_found_among_very_many_that_wait_for_later(library: Database) -> None:
     async with library.transaction([]) as tx:
         due = await steps.list_due(tx, "derive", 1_000)
@@ -318,7 +420,7 @@ async def test_due_steps_are_found_among_very_many_that_wait_for_later(library: 
 async def test_the_rows_are_as_many_as_the_tests_believe(library: Database) -> None:
     async with library.transaction([OWNER], read_only=True) as tx:
         assert await tx.fetch_value("SELECT count(*) FROM photos") == PHOTOS
-        tiles = await timeline.list_tiles(tx, OWNER, JUNE, JULY)
-        assert len(tiles) > 800
-        assert all(JUNE <= tile.taken_local.date() < JULY for tile in tiles)
+        columns = await timeline.get_month(tx, OWNER, JUNE)
+        assert len(columns.ids.split(",")) > 800
+        assert all(moment.startswith('"2016-06-') for moment in columns.taken_local.split(","))
         assert (await photos.list_photos(tx, OWNER, PhotoFilter(kind="video"), None, 5))[0].kind == "video"

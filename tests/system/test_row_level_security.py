@@ -43,17 +43,25 @@ REVIEWED = {
     "count_originals()": "administration: totals",
     "count_photos()": "administration: totals",
     "count_steps()": "administration: totals",
+    "expire_downloads(timestamp with time zone,integer)": "sweeper: a count",
+    "doubt_original(bytea,text)": "ingest: answers nothing; marks a copy that was read back and is wrong",
+    "due_purges(integer)": "purge: photo ids, their owners and checksums, for the worker alone",
+    "ensure_epoch()": "start: the epoch's number; sees no owner's rows, but writes where the app role may not",
     "expire_kept_answers(integer)": "sweeper: a count",
     "expire_uploads(integer)": "sweeper: upload ids",
+    "expired_trash(timestamp with time zone,integer)": "retention: photo ids and their owners, for the worker alone",
     "failed_jobs(text,integer)": "administration: photo ids and their owners",
     "find_job(uuid,uuid[],text[])": "administration: a step with its photo's id; the use case asks for the role",
     "find_account(text)": "log-in: the account behind an address, before anybody is known",
+    "forget_original(bytea,text)": "purge: whether anybody uses bytes; the worker holds an order to remove them",
     "find_refresh_token(bytea)": "refresh: needs 256 random bits",
+    "keep_crcs(bytea[],bigint[])": "download: answers nothing",
     "keep_original(bytea,bigint,bytea,text,text)": "ingest: answers nothing",
     "list_accounts()": "administration: accounts without secrets",
     "list_jobs(text[],text,uuid,timestamp with time zone,timestamp with time zone,uuid,text,integer)": (
         "administration: steps with their photos' ids; the use case asks for the role"
     ),
+    "mint_epoch(text)": "restore: the epoch's number; sees no owner's rows, but writes where the app role may not",
     "open_uploads(uuid[])": "sweeper: upload ids it knows, and their owners",
     "owners_of_jobs(text,uuid[])": "administration: owners of photos it knows",
     "queue_depths(integer)": "administration: totals",
@@ -115,11 +123,22 @@ async def filled(
         opened = await person.http.post("/api/upload-sessions", json={"filename": "b.jpg", "size": 7}, headers=key)
         assert opened.status_code == 201
         photo_id, owner_id = sent.json()["photoId"], person.account.id
+        ordered = await person.http.post("/api/downloads", json={"photoIds": [photo_id]})
+        assert ordered.status_code == 201
         await insert(as_owner, "photo_aliases", old_id=opened.json()["id"], new_id=photo_id, owner_id=owner_id)
         await insert(
             as_owner, "tombstones", owner_id=owner_id, checksum=bytes([number]) * 32, filename="c.jpg",
             created_at=LONG_AGO,
         )  # fmt: skip
+        assert (await person.http.get("/api/timeline/layout")).status_code == 200
+        await as_owner.execute("INSERT INTO feed_floors VALUES ($1, 1, '1', 1)", owner_id)
+        await insert(
+            as_owner, "tombstone_refusals", owner_id=owner_id, checksum=bytes([number]) * 32, kind="upload",
+            name="c.jpg", last_at=LONG_AGO, count=1,
+        )  # fmt: skip
+        await insert(
+            as_owner, "purges", photo_id=opened.json()["id"], owner_id=owner_id, checksums=[], not_before=LONG_AGO
+        )
     assert await product.work() > 0
     return {table: await as_owner.fetch(f"SELECT * FROM {table}") for table in await list_tables(as_owner)}
 

@@ -6,6 +6,7 @@ from afterglow.bootstrap.node import HOME_STORE, database_urls, open_node
 from afterglow.config import NodeRole, Settings
 from afterglow.features.accounts import service as accounts
 from afterglow.features.admin import service as admin
+from afterglow.features.changes import service as changes
 from afterglow.kernel.errors import UnavailableError
 
 
@@ -41,5 +42,6 @@ async def _migrate(settings: Settings) -> None:
         else:
             await node.store.initialise()
         await node.database.run([], admin.forget_processes)
+        await changes.ensure_epoch(node.database)
         await node.spool.initialise()
         await node.database.run([], lambda tx: accounts.ensure_server(tx, settings.data_dir))

@@ -9,10 +9,15 @@ from afterglow.config import Settings
 from afterglow.features.admin import service as admin
 from afterglow.features.derivatives.events import CacheLookedThrough
 from afterglow.features.derivatives.service import DerivativeCache
+from afterglow.features.photos.events import PhotosRestored, PhotosTrashed
+from afterglow.features.pipeline import service as pipeline
 from afterglow.infra.crypto.keys import ServerKeys
 from afterglow.infra.db.database import Database, Subscriber
 from afterglow.infra.db.embedded import EmbeddedPostgres
 from afterglow.infra.queue.pgqueuer import enqueue
+from afterglow.infra.scanning.address import parse_address
+from afterglow.infra.scanning.clamd import ClamdScanner
+from afterglow.infra.scanning.port import NoScanner, Scanner
 from afterglow.infra.storage.local import LocalStore
 from afterglow.infra.storage.spool import Spool
 from afterglow.infra.telemetry.counts import Counts
@@ -21,7 +26,11 @@ from afterglow.kernel.events import Event
 HOME_STORE = "home"
 
 # Who hears of which event, in the transaction in which it became true.
-SUBSCRIBERS: Mapping[type[Event], Sequence[Subscriber]] = {CacheLookedThrough: [admin.keep_cache_figures]}
+SUBSCRIBERS: Mapping[type[Event], Sequence[Subscriber]] = {
+    CacheLookedThrough: [admin.keep_cache_figures],
+    PhotosTrashed: [pipeline.refresh_sidecars],
+    PhotosRestored: [pipeline.refresh_sidecars],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class Node:
     cache: DerivativeCache
     keys: ServerKeys
     counts: Counts
+    scanner: Scanner
 
 
 def database_urls(settings: Settings) -> DatabaseUrls:
@@ -56,6 +66,13 @@ def database_urls(settings: Settings) -> DatabaseUrls:
         return DatabaseUrls(endpoint.dsn("afterglow_app"), endpoint.dsn("afterglow_owner"))
     app = settings.database_url.get_secret_value()
     return DatabaseUrls(app, settings.database_owner_url.get_secret_value() or app)
+
+
+def open_scanner(settings: Settings) -> Scanner:
+    """Return the malware scanner that the settings name; nothing is connected yet."""
+    if not settings.clamav_address:
+        return NoScanner()
+    return ClamdScanner(parse_address(settings.clamav_address), timeout_s=settings.clamav_timeout_s)
 
 
 @contextlib.asynccontextmanager
@@ -89,6 +106,7 @@ async def open_node(settings: Settings, name: str, *, max_connections: int) -> A
             cache=DerivativeCache(data_dir / "derivatives", counts),
             keys=keys,
             counts=counts,
+            scanner=open_scanner(settings),
         )
     finally:
         await database.close()

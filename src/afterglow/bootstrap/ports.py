@@ -1,13 +1,15 @@
 """What the features work with, made of a node's parts."""
 
 from datetime import timedelta
+from functools import partial
 
 import afterglow
 from afterglow.bootstrap.node import Node
 from afterglow.features.admin.service import AdminPorts, Reserves
 from afterglow.features.derivatives.rules import CacheBounds
-from afterglow.features.derivatives.service import EvictionPorts
-from afterglow.features.ingest.service import IngestPorts
+from afterglow.features.derivatives.service import EvictionPorts, remove_derivatives
+from afterglow.features.details.service import SidecarPorts, remove_sidecar
+from afterglow.features.ingest.service import IngestPorts, PurgePorts
 from afterglow.features.pipeline.rules import DERIVE, METADATA, SIDECAR
 from afterglow.features.uploads.service import UploadLimits, UploadPorts
 from afterglow.infra.telemetry.process import process_name
@@ -18,7 +20,21 @@ WORKED_STEPS = (METADATA, DERIVE, SIDECAR)
 
 def ingest_ports(node: Node) -> IngestPorts:
     """Return what the one door works with."""
-    return IngestPorts(node.database, node.store, node.spool)
+    return IngestPorts(node.database, node.store, node.spool, node.scanner)
+
+
+def sidecar_ports(node: Node) -> SidecarPorts:
+    """Return what sidecars are written with."""
+    return SidecarPorts(node.database, node.settings.data_dir / "sidecars")
+
+
+def purge_ports(node: Node) -> PurgePorts:
+    """Return what the end of a purge works with."""
+    return PurgePorts(
+        ingest_ports(node),
+        remove_derivatives=partial(remove_derivatives, node.cache),
+        remove_sidecar=partial(remove_sidecar, sidecar_ports(node)),
+    )
 
 
 def upload_ports(node: Node) -> UploadPorts:
@@ -30,6 +46,8 @@ def upload_ports(node: Node) -> UploadPorts:
         ttl=timedelta(hours=settings.upload_ttl_hours),
         reserve_bytes=settings.disk_reserve_bytes,
         reserve_percent=settings.disk_reserve_percent,
+        max_sessions=settings.upload_max_sessions,
+        stall_s=settings.upload_stall_s,
     )
     return UploadPorts(ingest_ports(node), limits)
 

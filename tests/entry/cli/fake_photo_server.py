@@ -59,6 +59,8 @@ class PhotoServer:
         self.access_tokens = {"given-token"}
         self.refresh_tokens: set[str] = set()
         self.refuses_content: bytes | None = None
+        self.lost: set[str] = set()
+        """Checksums of photos whose originals are known to be lost."""
 
     def add_photo(self, content: bytes) -> str:
         checksum = hashlib.sha256(content).hexdigest()
@@ -189,7 +191,12 @@ class Handler(BaseHTTPRequestHandler):
         assert len(checksums) <= 500
         return 200, {
             "items": [
-                {"checksum": checksum, "state": "stored", "at": None, "photoId": photos.photo_ids[checksum]}
+                {
+                    "checksum": checksum,
+                    "state": "received" if checksum in photos.lost else "stored",
+                    "at": None,
+                    "photoId": photos.photo_ids[checksum],
+                }
                 for checksum in checksums
                 if checksum in photos.photos
             ]
@@ -200,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
         answer = {"id": session_id, "uploadUrl": "", "chunkSize": photos.chunk_size, "offset": 0}
         if wish["checksum"] in photos.tombstones:
             return 201, answer | {"alreadyExists": False, "tombstoned": True}
-        if wish["checksum"] in photos.photos:
+        if wish["checksum"] in photos.photos and wish["checksum"] not in photos.lost:
             return 201, answer | {"alreadyExists": True, "photoId": photos.photo_ids[wish["checksum"]]}
         photos.sessions[session_id] = UploadSession(wish["filename"], wish["size"], wish["checksum"])
         return 201, answer | {"alreadyExists": False}
@@ -251,7 +258,7 @@ class Handler(BaseHTTPRequestHandler):
             is_duplicate = session.checksum in photos.photos
             if not is_duplicate:
                 photos.add_photo(content)
-        receipt = {"state": "stored", "at": "2024-01-01T00:00:00Z"}
+        receipt = {"state": "stored", "at": "2024-01-01T00:00:00Z", "signature": f"signed.{session.checksum}.x"}
         return 200, {"photoId": photos.photo_ids[session.checksum], "receipt": receipt, "duplicate": is_duplicate}
 
 

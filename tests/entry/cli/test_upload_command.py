@@ -53,6 +53,23 @@ def test_a_folder_is_uploaded_and_a_second_run_sends_nothing(photos: PhotoServer
     assert photos.requests.count("POST /api/upload-sessions") == photos.count("/complete") == 30
 
 
+@pytest.mark.req("ECO-4", "ING-9")
+def test_programs_get_the_signed_receipts(photos: PhotoServer, folder: Path) -> None:
+    fill(folder, 3)
+    _, outcomes, _ = upload(photos, folder)
+    assert [one["receipt"] for one in outcomes] == [f"signed.{one['checksum']}.x" for one in outcomes]
+
+
+@pytest.mark.req("ECO-4", "ING-9", "P-3")
+def test_a_file_whose_original_the_server_lost_is_sent_again(photos: PhotoServer, folder: Path) -> None:
+    fill(folder, 3)
+    upload(photos, folder)
+    photos.lost.add(next(iter(photos.photos)))
+    before = photos.count("PUT")
+    upload(photos, folder)
+    assert photos.count("PUT") == before + 1
+
+
 @pytest.mark.req("ECO-4")
 def test_the_server_is_asked_in_batches(photos: PhotoServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "BATCH_FILES", 10)

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
 import pytest
 
 from afterglow.entry.worker.runner import StepRunner, worker_name
-from afterglow.features.photos import service as photos
 from afterglow.features.photos.models import Derived, PhotoStatus
 from afterglow.features.pipeline import service as pipeline
 from afterglow.features.pipeline.rules import DERIVE, SIDECAR, PhotoFacts
@@ -22,6 +22,7 @@ from factories.rows import LONG_AGO, add_photo, add_user, get_status, get_step
 from factories.waiting import until
 
 NEW = PhotoFacts(is_derivable=True, is_metadata_read=True, is_stored=True)
+DERIVED = Derived(7, 5, b"p", b"12345678", None, 1)
 MAX_ATTEMPTS = 3
 Work = Callable[[Run], Awaitable[Completion]]
 
@@ -102,10 +103,7 @@ class TestEnds:
     async def test_a_result_is_committed_with_the_end_of_its_run(
         self, database: Database, as_owner: asyncpg.Connection, photo_id: PhotoId, ana_id: UserId
     ) -> None:
-        async def apply(tx: Tx, status: PhotoStatus) -> None:
-            await photos.keep_derived(tx, ana_id, photo_id, Derived(7, 5, b"p", b"12345678", None, 1), status)
-
-        work = Fake(Completion(apply, wakes=(SIDECAR,)))
+        work = Fake(Completion(derived=DERIVED, wakes=(SIDECAR,)))
         await runner_of(database, work).handle(DERIVE, photo_id)
         row = await as_owner.fetchrow("SELECT status, width, height FROM photos")
         assert tuple(row) == ("STORED", 7, 5)
@@ -170,6 +168,75 @@ class TestEnds:
         await runner.handle(DERIVE, photo_id)
         await runner.handle(DERIVE, photo_id)
         assert len(work.runs) == 1
+
+
+class TestCompany:
+    @pytest.fixture
+    async def photo_ids(self, database: Database, as_owner: asyncpg.Connection, ana_id: UserId) -> list[PhotoId]:
+        added = [await add_photo(as_owner, ana_id, status="INGESTED") for _ in range(6)]
+        for new in added:
+            await database.run([ana_id], lambda tx, new=new: pipeline.plan_photo(tx, ana_id, new, NEW))
+        return added
+
+    async def test_runs_that_come_together_start_and_end_together(
+        self, database: Database, as_owner: asyncpg.Connection, photo_ids: list[PhotoId]
+    ) -> None:
+        runner = runner_of(database, Fake(Completion(derived=DERIVED)))
+        await asyncio.gather(*(runner.handle(DERIVE, each) for each in photo_ids))
+        rows = await as_owner.fetch("SELECT DISTINCT started_at, finished_at FROM steps WHERE step = 'derive'")
+        assert len(rows) == 1
+        assert {await get_status(as_owner, each) for each in photo_ids} == {"STORED"}
+
+    async def test_a_result_that_the_database_refuses_does_not_take_its_neighbours_with_it(
+        self, database: Database, as_owner: asyncpg.Connection, photo_ids: list[PhotoId]
+    ) -> None:
+        async def work(run: Run) -> Completion:
+            width = -1 if run.photo_id == photo_ids[2] else 7
+            return Completion(derived=replace(DERIVED, width=width))
+
+        runner = runner_of(database, work)
+        await asyncio.gather(*(runner.handle(DERIVE, each) for each in photo_ids))
+        assert await state_of(as_owner, photo_ids[2]) == ("waiting", 1, "internal")
+        others = [each for each in photo_ids if each != photo_ids[2]]
+        assert {await state_of(as_owner, each) for each in others} == {("done", 1, None)}
+
+    @pytest.mark.req("LIFE-5")
+    async def test_a_run_that_was_taken_over_does_not_take_its_neighbours_with_it(
+        self, database: Database, as_owner: asyncpg.Connection, photo_ids: list[PhotoId]
+    ) -> None:
+        async def work(run: Run) -> Completion:
+            if run.photo_id == photo_ids[2]:
+                await as_owner.execute("UPDATE steps SET lease_until = $1 WHERE photo_id = $2", LONG_AGO, run.photo_id)
+                other = runner_of(database, Fake(Completion(derived=replace(DERIVED, width=9))))
+                await other.handle(DERIVE, run.photo_id)
+            return Completion(derived=DERIVED)
+
+        runner = runner_of(database, work)
+        await asyncio.gather(*(runner.handle(DERIVE, each) for each in photo_ids))
+        widths = {row["id"]: row["width"] for row in await as_owner.fetch("SELECT id, width FROM photos")}
+        assert widths == {each: 9 if each == photo_ids[2] else DERIVED.width for each in photo_ids}
+
+    async def test_a_photo_that_is_woken_twice_runs_once(self, database: Database, photo_ids: list[PhotoId]) -> None:
+        work = Fake()
+        runner = runner_of(database, work)
+        await asyncio.gather(*(runner.handle(DERIVE, each) for each in [*photo_ids, *photo_ids]))
+        assert sorted(run.photo_id for run in work.runs) == sorted(photo_ids)
+
+    async def test_the_end_of_a_run_does_not_wait_for_one_that_never_ends(
+        self, database: Database, as_owner: asyncpg.Connection, photo_ids: list[PhotoId]
+    ) -> None:
+        endless = Endless()
+
+        async def work(run: Run) -> Completion:
+            return await endless(run) if run.photo_id == photo_ids[0] else Completion(derived=DERIVED)
+
+        runner = runner_of(database, work)
+        handling = asyncio.create_task(runner.handle(DERIVE, photo_ids[0]))
+        await endless.begun.wait()
+        await runner.handle(DERIVE, photo_ids[1])
+        assert await get_status(as_owner, photo_ids[1]) == "STORED"
+        runner.give_up()
+        await handling
 
 
 class TestDeath:

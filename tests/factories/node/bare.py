@@ -63,19 +63,19 @@ class BareNode:
         return client
 
     @contextmanager
-    def http(self, fault_point: str = "") -> Iterator[HttpProcess]:
-        """Run an http process; it answers when the block begins."""
+    def http(self, fault_point: str = "", **env: str) -> Iterator[HttpProcess]:
+        """Run an http process, with settings of its own; it answers when the block begins."""
         port = free_port()
-        with self.process("afterglow.entry.http", fault_point, AFTERGLOW_PORT=str(port)) as process:
+        with self.process("afterglow.entry.http", fault_point, AFTERGLOW_PORT=str(port), **env) as process:
             http = HttpProcess(f"http://127.0.0.1:{port}", process)
             until(lambda: http.is_live() or process.poll() is not None, "http")
             assert process.poll() is None, self.log
             yield http
 
     @contextmanager
-    def worker(self, fault_point: str = "") -> Iterator[subprocess.Popen[bytes]]:
-        """Run a worker process."""
-        with self.process("afterglow.entry.worker", fault_point) as process:
+    def worker(self, fault_point: str = "", **env: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a worker process, with settings of its own."""
+        with self.process("afterglow.entry.worker", fault_point, **env) as process:
             yield process
 
     @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from afterglow import bootstrap
+from afterglow.features.derivatives import service as derivatives
 from afterglow.features.ingest import service as ingest
 from afterglow.features.uploads import service as uploads
 from afterglow.infra.db.embedded import OWNER_ROLE, EmbeddedPostgres
@@ -21,6 +22,7 @@ from factories.node.processes import until
 
 OVER = {"done", "skipped"}
 AT_ONCE = timedelta()
+ENDLESS = 1 << 60
 MARKER = ".afterglow-store"
 
 
@@ -50,8 +52,20 @@ def sweep(data_dir: Path) -> None:
     async def work() -> None:
         async with bootstrap.open_node(settings_of(data_dir), "test", max_connections=2) as node:
             ports = bootstrap.upload_ports(node)
-            await uploads.sweep(ports, AT_ONCE)
+            await uploads.sweep(ports, AT_ONCE, AT_ONCE)
             await ingest.sweep_originals(ports.ingest, AT_ONCE)
+
+    run_apart(work())
+
+
+def evict_all(data_dir: Path) -> None:
+    """Run the eviction of derivatives as on a disk that is in great need: all go that are not too young."""
+
+    async def work() -> None:
+        async with bootstrap.open_node(
+            settings_of(data_dir, cache_reserve_bytes=ENDLESS), "test", max_connections=2
+        ) as node:
+            await derivatives.evict(bootstrap.eviction_ports(node))
 
     run_apart(work())
 
@@ -66,7 +80,11 @@ def check_invariants(client: NodeClient, data_dir: Path, acknowledged: Sequence[
     _check_timeline(client, photos)
     sweep(data_dir)
     _check_disk(data_dir, photos)
-    assert query(data_dir, "SELECT encode(checksum, 'hex') FROM originals") == {photo["checksum"] for photo in photos}
+    checksums = {photo["checksum"] for photo in photos}
+    assert query(data_dir, "SELECT encode(checksum, 'hex') FROM originals") == checksums
+    assert (
+        query(data_dir, "SELECT encode(checksum, 'hex') FROM original_locations WHERE state = 'present'") == checksums
+    )
     assert not query(data_dir, "SELECT id FROM upload_sessions WHERE state = 'open' AND offset_bytes > 0")
 
 

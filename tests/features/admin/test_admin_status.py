@@ -1,6 +1,9 @@
 """The node's status, and the workers that tell of themselves."""
 
+import stat as stat_module
 from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -11,16 +14,19 @@ from afterglow import bootstrap
 from afterglow.entry.worker.runner import StepRunner
 from afterglow.features.admin import service as admin
 from afterglow.features.admin.models import Ended
-from afterglow.features.admin.service import RunLedger
+from afterglow.features.admin.service import Reserves, RunLedger
+from afterglow.features.admin.service import status as status_module
 from afterglow.features.admin.tasks import ReportWorker, TakeMeasures
 from afterglow.features.pipeline.rules import DERIVE
 from afterglow.features.pipeline.service import Completion
 from afterglow.features.steps.models import Run
 from afterglow.infra.db.errors import DatabaseAwayError
+from afterglow.infra.storage.room import DiskUsage
 from afterglow.infra.telemetry.counts import Counts
 from afterglow.infra.telemetry.process import process_name
 from afterglow.kernel.errors import CorruptError, UnavailableError
 from afterglow.kernel.ids import PhotoId, RunId, new_id
+from afterglow.kernel.units import GIB
 from factories.pictures import jpeg
 from factories.product import Person, Product
 from factories.sending import sent
@@ -55,6 +61,25 @@ async def test_the_node_tells_its_version_its_disk_and_its_database(root: Person
     assert int(status["database"]["version"].split(".")[0]) >= 15
     assert status["database"]["sizeBytes"] > 1_000_000
     assert status["database"]["revision"]
+
+
+async def test_the_disk_is_the_fullest_of_those_that_hold_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = {"spool": 30 * GIB, "originals": 3 * GIB}
+
+    def usage(folder: Path) -> DiskUsage:
+        return DiskUsage(total_bytes=1000 * GIB, free_bytes=free.get(folder.name, 500 * GIB))
+
+    def stat(folder: Path, **_: object) -> SimpleNamespace:
+        return SimpleNamespace(st_dev=hash(folder.name), st_mode=stat_module.S_IFDIR)
+
+    for name in free:
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(status_module, "disk_usage", usage)
+    monkeypatch.setattr(Path, "stat", stat)
+    disk = await status_module.read_disk(tmp_path, Reserves(10 * GIB, 5.0, 2 * GIB, 1.0))
+    assert (disk.free_bytes, disk.state) == (3 * GIB, "full")
 
 
 async def test_photos_are_counted_by_status_and_the_trash_apart(

@@ -8,7 +8,9 @@ import pytest
 from afterglow.features.admin.service import health
 from afterglow.features.admin.service.health import HealthPorts
 from afterglow.infra.db.errors import DatabaseAwayError
+from afterglow.infra.storage.room import DiskUsage
 from afterglow.infra.web.provide import provide
+from afterglow.kernel.units import GIB
 from factories.product import Product
 
 
@@ -26,7 +28,7 @@ async def test_a_node_is_alive_and_ready(product: Product) -> None:
     assert (live.status_code, live.json()) == (200, {"status": "ok"})
     status, verdict, parts = await ask(product)
     assert (status, verdict) == (200, "ok"), parts
-    assert set(parts) == {"database", "schema", "originals", "spool"}
+    assert set(parts) == {"database", "schema", "originals", "spool", "disk"}
     assert all(part["ok"] and part["problem"] is None for part in parts.values())
 
 
@@ -37,7 +39,7 @@ async def test_it_says_which_part_is_ill_and_no_more(product: Product) -> None:
     spool.rename(spool.with_name("gone"))
     status, verdict, parts = await ask(product)
     assert (status, verdict) == (503, "ill")
-    assert {name for name, part in parts.items() if not part["ok"]} == {"originals", "spool"}
+    assert {name for name, part in parts.items() if not part["ok"]} == {"originals", "spool", "disk"}
     assert parts["originals"]["problem"]
     # Anybody may ask: no paths.
     assert str(product.node.settings.data_dir) not in str(parts)
@@ -75,3 +77,14 @@ async def test_a_part_that_hangs_is_ill_and_hides_no_other(product: Product, mon
     _, _, parts = await ask(product)
     assert parts["schema"]["ok"] is False
     assert "no answer" in parts["schema"]["problem"]
+
+
+@pytest.mark.req("ADM-2", "STO-5")
+async def test_a_full_disk_is_told_and_is_no_reason_to_ask_nobody(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("afterglow.infra.storage.spool.disk_usage", lambda _: DiskUsage(1000 * GIB, GIB))
+    status, verdict, parts = await ask(product)
+    assert (status, verdict) == (200, "ill")
+    assert [name for name, part in parts.items() if not part["ok"]] == ["disk"]
+    assert "no room" in parts["disk"]["problem"]

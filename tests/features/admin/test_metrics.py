@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -141,15 +142,7 @@ class TestWhat:
     async def test_the_worker_s_counts_are_added_to_those_of_http(self, product: Product) -> None:
         counts = Counts()
         ledger = RunLedger(counts)
-        ports = bootstrap.AdminPorts(
-            **{
-                name: getattr(bootstrap.admin_ports(product.node, "worker"), name)
-                for name in (
-                    "database", "process", "kind", "version", "role", "data_dir", "reserves", "max_attempts", "worked"
-                )
-            },
-            counts=counts,
-        )  # fmt: skip
+        ports = replace(bootstrap.admin_ports(product.node, "worker"), counts=counts)
         report = ReportWorker(ports, ledger)
         run_id = RunId(new_id())
         ledger.begin(run_id)

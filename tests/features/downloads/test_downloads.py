@@ -12,8 +12,8 @@ from PIL import Image
 from afterglow.features.access.errors import ActionForbiddenError
 from afterglow.features.derivatives.service import DerivativeCache
 from afterglow.features.downloads import service as downloads
-from afterglow.features.downloads.rules import DownloadSize, name_of
-from afterglow.features.downloads.service import DownloadPorts
+from afterglow.features.downloads.rules.photos import DownloadSize, name_of
+from afterglow.features.downloads.service import DownloadPorts, originals
 from afterglow.infra.web.auth import Authentication
 from afterglow.infra.web.files import SMALL_BYTES
 from afterglow.infra.web.provide import provide
@@ -181,14 +181,14 @@ async def test_a_signed_url_can_not_be_altered(
 async def test_a_signed_url_expires(
     ana: Person, product: Product, photo_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "SIGNED_URL_LIFE", timedelta(seconds=-2))
+    monkeypatch.setattr(originals, "SIGNED_URL_LIFE", timedelta(seconds=-2))
     answer = await ana.http.get(f"/api/photos/{photo_id}/download")
     async with product.client() as nobody:
         assert problem(await nobody.get(answer.headers["location"])) == (401, "url.expired")
 
 
 def test_a_signed_url_lives_for_minutes() -> None:
-    assert timedelta(minutes=1) <= downloads.SIGNED_URL_LIFE <= timedelta(hours=1)
+    assert timedelta(minutes=1) <= originals.SIGNED_URL_LIFE <= timedelta(hours=1)
 
 
 @pytest.mark.req("DER-4", "P-5")

@@ -10,7 +10,9 @@ import pytest
 
 from afterglow.bootstrap import ingest_ports
 from afterglow.features.ingest import service as ingest
+from afterglow.features.ingest.service import door
 from afterglow.features.photos import service as photos
+from afterglow.features.uploads.service import UploadPorts
 from afterglow.infra.db import database as db
 from afterglow.infra.storage import files
 from afterglow.infra.storage.errors import StoreIoError
@@ -89,6 +91,24 @@ async def test_a_store_that_fails_leaves_nothing_and_a_retry_works(
     assert (parts(product), originals(product), await count(as_owner, "photos")) == ([], [], 0)
     monkeypatch.undo()
     assert (await send(ana, CONTENT)).status_code == 201
+
+
+@pytest.mark.req("P-2", "P-7")
+async def test_a_store_that_hangs_does_not_collect_requests(
+    ana: Person, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_PATIENCE_S", 0.01)
+    ports = product.app.state.provided[UploadPorts].ingest
+    while not ports.puts.locked():
+        await ports.puts.acquire()
+    answer = await send(ana, CONTENT)
+    assert (answer.status_code, answer.json()["code"]) == (503, "ingest.store-busy")
+    assert (parts(product), originals(product)) == ([], [])
+    session = await filled(ana, CONTENT)
+    assert (await complete(ana, session)).status_code == 503
+    ports.puts.release()
+    # Its bytes have waited.
+    assert (await complete(ana, session)).status_code == 200
 
 
 @pytest.mark.req("P-2", "P-4")
@@ -225,21 +245,6 @@ async def test_the_same_bytes_at_once_by_two_owners_are_one_original_and_two_pho
     for person in (ana, ben):
         (photo,) = (await person.http.get("/api/photos")).json()["items"]
         assert (await person.http.get(f"/api/photos/{photo['id']}/original")).content == CONTENT
-
-
-@pytest.mark.req("P-1", "P-3")
-async def test_a_rotten_original_is_not_taken_for_stored_nor_overwritten(ana: Person, product: Product) -> None:
-    await sent(ana, CONTENT)
-    original = original_of(product, CONTENT)
-    rotten = CONTENT[:-1] + b"\0"
-    original.unlink()
-    original.write_bytes(rotten)
-    session = await filled(ana, CONTENT)
-    answer = await complete(ana, session)
-    assert answer.json()["code"] == "store.already-there-but-different"
-    assert original.read_bytes() == rotten
-    # The good bytes stay where they are.
-    assert [part.read_bytes() for part in parts(product)] == [CONTENT]
 
 
 @pytest.mark.req("P-1", "P-2")

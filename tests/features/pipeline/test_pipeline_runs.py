@@ -31,7 +31,7 @@ from afterglow.features.steps.errors import RunLostError, StepNotRetryableError
 from afterglow.features.steps.models import Run
 from afterglow.infra.db.database import Database, Tx
 from afterglow.kernel.errors import CorruptError, UnavailableError
-from afterglow.kernel.ids import PhotoId, UserId
+from afterglow.kernel.ids import PhotoId, RunId, UserId
 from factories.rows import LONG_AGO, add_photo, add_step, add_user, get_status, get_step
 
 LEASE = timedelta(seconds=30)
@@ -75,11 +75,7 @@ async def fail(database: Database, run: Run, error: BaseException) -> None:
     await database.run([run.owner_id], lambda tx: pipeline.fail_run(tx, run, error, 3))
 
 
-def derived_by(run: Run) -> Completion:
-    async def apply(tx: Tx, status: PhotoStatus) -> None:
-        await photos.keep_derived(tx, run.owner_id, run.photo_id, DERIVED, status)
-
-    return Completion(apply, wakes=(SIDECAR,))
+RESULT = Completion(derived=DERIVED, wakes=(SIDECAR,))
 
 
 async def list_wakes(as_owner: asyncpg.Connection) -> list[tuple[str, bytes, int]]:
@@ -115,7 +111,7 @@ class TestStatusFollows:
     ) -> None:
         run = await start_one(database, photo_id)
         assert await get_status(as_owner, photo_id) == "PROCESSING"
-        await complete(database, run, derived_by(run))
+        await complete(database, run, RESULT)
         row = await as_owner.fetchrow("SELECT status, width, derive_version FROM photos WHERE id = $1", photo_id)
         assert tuple(row) == ("STORED", 40, 1)
 
@@ -195,12 +191,12 @@ class TestEnds:
         await as_owner.execute("UPDATE steps SET lease_until = $1", LONG_AGO)
         second = await start_one(database, photo_id)
         with pytest.raises(RunLostError):
-            await complete(database, lost, derived_by(lost))
+            await complete(database, lost, RESULT)
         with pytest.raises(RunLostError):
             await fail(database, lost, CorruptError())
         row = await as_owner.fetchrow("SELECT status, width FROM photos WHERE id = $1", photo_id)
         assert tuple(row) == ("PROCESSING", None)
-        await complete(database, second, derived_by(second))
+        await complete(database, second, RESULT)
         assert await get_status(as_owner, photo_id) == "STORED"
 
     async def test_a_result_that_cannot_be_written_leaves_the_step_running(
@@ -221,7 +217,7 @@ class TestEnds:
         await complete(database, await start_one(database, photo_id, SIDECAR))
         run = await start_one(database, photo_id)
         await as_owner.execute("DELETE FROM pgqueuer")
-        await complete(database, run, derived_by(run))
+        await complete(database, run, RESULT)
         assert (await get_step(as_owner, photo_id, "sidecar"))["state"] == "waiting"
         assert await list_wakes(as_owner) == [("sidecar", photo_id.bytes, 0)]
 
@@ -243,6 +239,104 @@ class TestEnds:
             runs = [await start_one(database, photo_id, definition) for definition in (METADATA, DERIVE, OFFLOAD)]
             await asyncio.gather(*(complete(database, run) for run in runs))
             assert await get_status(as_owner, photo_id) == "STORED"
+
+
+async def complete_all(
+    database: Database, *ends: tuple[Run, Completion]
+) -> dict[RunId, RunLostError | PhotoNotFoundError]:
+    owners = sorted({run.owner_id for run, _ in ends})
+    return await database.run(owners, lambda tx: pipeline.complete_runs(tx, ends))
+
+
+@pytest.mark.req("LIFE-2", "LIFE-4", "LIFE-5")
+class TestEndsTogether:
+    async def test_a_step_that_was_asked_for_while_it_ran_is_woken_at_its_end(
+        self, database: Database, as_owner: asyncpg.Connection, ana_id: UserId, photo_id: PhotoId
+    ) -> None:
+        run = await start_one(database, photo_id)
+        await database.run([ana_id], lambda tx: pipeline.wake_step(tx, ana_id, photo_id, DERIVE))
+        await as_owner.execute("DELETE FROM pgqueuer")
+        await complete_all(database, (run, RESULT))
+        assert (await get_step(as_owner, photo_id))["state"] == "waiting"
+        assert await list_wakes(as_owner) == [("derive", photo_id.bytes, 0), ("sidecar", photo_id.bytes, 0)]
+        assert await get_status(as_owner, photo_id) == "INGESTED"
+
+    async def test_runs_of_several_owners_end_together_each_with_its_own_result(
+        self, database: Database, as_owner: asyncpg.Connection, ana_id: UserId
+    ) -> None:
+        ben_id = await add_user(as_owner, "ben")
+        photo_ids = [await ingest(database, as_owner, owner_id) for owner_id in (ana_id, ben_id, ana_id)]
+        runs = await start(database, DERIVE, *photo_ids)
+        await as_owner.execute("DELETE FROM pgqueuer")
+        results = {
+            run.run_id: replace(RESULT, derived=replace(DERIVED, width=10 + index)) for index, run in enumerate(runs)
+        }
+        assert await complete_all(database, *((run, results[run.run_id]) for run in runs)) == {}
+        for run in runs:
+            row = await as_owner.fetchrow("SELECT status, width, height FROM photos WHERE id = $1", run.photo_id)
+            assert tuple(row) == ("STORED", results[run.run_id].derived.width, DERIVED.height)
+        assert sorted(await list_wakes(as_owner)) == sorted(("sidecar", each.bytes, 0) for each in photo_ids)
+
+    async def test_what_is_lost_or_gone_does_not_keep_the_others(
+        self, database: Database, as_owner: asyncpg.Connection, ana_id: UserId
+    ) -> None:
+        kept, lost, gone = [await ingest(database, as_owner, ana_id) for _ in range(3)]
+        runs = {run.photo_id: run for run in await start(database, DERIVE, kept, lost, gone)}
+        await as_owner.execute("UPDATE steps SET lease_until = $1 WHERE photo_id = $2", LONG_AGO, lost)
+        await start_one(database, lost)
+        await as_owner.execute("DELETE FROM photos WHERE id = $1", gone)
+        errors = await complete_all(database, *((run, RESULT) for run in runs.values()))
+        assert {run_id: type(error) for run_id, error in errors.items()} == {
+            runs[lost].run_id: RunLostError,
+            runs[gone].run_id: PhotoNotFoundError,
+        }
+        assert await get_status(as_owner, kept) == "STORED"
+        row = await as_owner.fetchrow("SELECT status, width FROM photos WHERE id = $1", lost)
+        assert tuple(row) == ("PROCESSING", None)
+
+    async def test_steps_of_one_photo_that_end_together_wake_what_follows_once(
+        self, database: Database, as_owner: asyncpg.Connection, ana_id: UserId
+    ) -> None:
+        photo_id = await ingest(database, as_owner, ana_id, PhotoFacts(True, False, False))
+        metadata, derive, offload = [
+            await start_one(database, photo_id, definition) for definition in (METADATA, DERIVE, OFFLOAD)
+        ]
+        await as_owner.execute("DELETE FROM pgqueuer")
+        read = Completion(wakes=(SIDECAR,))
+        assert await complete_all(database, (metadata, read), (derive, RESULT), (offload, Completion())) == {}
+        row = await as_owner.fetchrow("SELECT status, width FROM photos WHERE id = $1", photo_id)
+        assert tuple(row) == ("STORED", 40)
+        assert await list_wakes(as_owner) == [("sidecar", photo_id.bytes, 0)]
+
+    async def test_what_the_pixels_told_stays_where_a_neighbour_did_nothing(
+        self, database: Database, as_owner: asyncpg.Connection, ana_id: UserId
+    ) -> None:
+        photo_ids = [await ingest(database, as_owner, ana_id) for _ in range(2)]
+        await complete_all(database, *((run, RESULT) for run in await start(database, DERIVE, *photo_ids)))
+        for photo_id in photo_ids:
+            await database.run([ana_id], lambda tx, each=photo_id: pipeline.wake_step(tx, ana_id, each, DERIVE))
+        damaged = Completion(derived=replace(DERIVED, width=7, damaged="cut off"))
+        first, second = await start(database, DERIVE, *photo_ids)
+        await complete_all(database, (first, damaged), (second, Completion(skipped_because=FORMAT_UNSUPPORTED)))
+        columns = (
+            "SELECT width, height, placeholder, perceptual_hash, damaged, derive_version FROM photos WHERE id = $1"
+        )
+        assert tuple(await as_owner.fetchrow(columns, first.photo_id)) == (
+            7, 30, DERIVED.placeholder, DERIVED.perceptual_hash, "cut off", 1,
+        )  # fmt: skip
+        assert tuple(await as_owner.fetchrow(columns, second.photo_id)) == (
+            40, 30, DERIVED.placeholder, DERIVED.perceptual_hash, None, 1,
+        )  # fmt: skip
+
+    async def test_a_batch_that_cannot_be_written_leaves_all_its_steps_running(
+        self, database: Database, as_owner: asyncpg.Connection, ana_id: UserId
+    ) -> None:
+        photo_ids = [await ingest(database, as_owner, ana_id) for _ in range(2)]
+        good, bad = await start(database, DERIVE, *photo_ids)
+        broken = Completion(derived=replace(DERIVED, width=-1))
+        with pytest.raises(asyncpg.CheckViolationError):
+            await complete_all(database, (good, RESULT), (bad, broken))
+        assert {(await get_step(as_owner, each))["state"] for each in photo_ids} == {"running"}
 
 
 @pytest.mark.req("LIFE-5", "P-4")

@@ -1,6 +1,7 @@
 """Runs of steps in the database: one at a time, counted when they start, and ended by their holder alone."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -8,12 +9,13 @@ import pytest
 
 from afterglow.features.steps import service as steps
 from afterglow.features.steps.errors import RunLostError, StepNotFoundError, StepNotRetryableError
-from afterglow.features.steps.models import Due, NewStep, Run, StepState
+from afterglow.features.steps.models import Due, GoodEnd, NewStep, Run, StepState
 from afterglow.features.steps.rules import BACKOFF_BASE, UNAVAILABLE_CAP
 from afterglow.infra.db.database import Database, Tx
 from afterglow.kernel.errors import CorruptError, UnavailableError
-from afterglow.kernel.ids import PhotoId, UserId, new_id
+from afterglow.kernel.ids import PhotoId, RunId, UserId, new_id
 from factories.rows import LONG_AGO, add_photo, add_step, add_user, get_step
+from factories.waiting import until
 
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
@@ -418,3 +420,38 @@ class TestDue:
         await add(next_try_at=later)
         await add("metadata")
         assert [due.photo_id for due in await list_due(database)] == [expired, waiting]
+
+
+async def end_all(database: Database, owner_id: UserId, runs: Sequence[Run]) -> set[RunId]:
+    return await database.run([owner_id], lambda tx: steps.finish_all(tx, [GoodEnd(run) for run in runs]))
+
+
+async def renew_all(database: Database, _: UserId, runs: Sequence[Run]) -> set[RunId]:
+    return await database.run([], lambda tx: steps.renew_leases(tx, [run.run_id for run in runs], LEASE))
+
+
+@pytest.mark.req("LIFE-5")
+@pytest.mark.parametrize("change", [end_all, renew_all])
+async def test_what_changes_several_runs_locks_them_in_the_order_of_their_photos(
+    database: Database, as_owner: asyncpg.Connection, ana_id: UserId,
+    change: Callable[[Database, UserId, Sequence[Run]], Awaitable[set[RunId]]],
+) -> None:  # fmt: skip
+    """In any other order two of them could wait for each other."""
+    photo_ids = [await add_photo(as_owner, ana_id) for _ in range(10)]
+    for photo_id in photo_ids:
+        await add_step(as_owner, ana_id, photo_id, STEP)
+    # One by one, so that their rows do not lie in that order already.
+    runs = [await start_one(database, photo_id) for photo_id in sorted(photo_ids, reverse=True)]
+
+    async def somebody_waits() -> bool:
+        return bool(await as_owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    async with as_owner.transaction():
+        await as_owner.execute("SELECT FROM steps WHERE photo_id = $1 FOR UPDATE", runs[-1].photo_id)
+        changing = asyncio.create_task(change(database, ana_id, runs))
+        await until(somebody_waits)
+        free = await as_owner.fetch(
+            "SELECT photo_id FROM steps WHERE photo_id <> $1 FOR UPDATE SKIP LOCKED", runs[-1].photo_id
+        )
+        assert len(free) == len(runs) - 1
+    assert await changing == {run.run_id for run in runs}

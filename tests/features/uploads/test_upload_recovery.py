@@ -1,5 +1,7 @@
 """Upload sessions over restarts, lost disks, an absent store, and the sweep."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -224,6 +226,60 @@ async def test_a_byte_lets_a_session_live_on(ana: Person, product: Product, as_o
     assert (await state_of(ana, session))["offset"] == 200
 
 
+@pytest.mark.req("ING-1", "ING-11", "P-4")
+@pytest.mark.parametrize(("hours", "is_there"), [(23, True), (25, False)])
+async def test_an_upload_goes_on_after_23_hours_and_not_after_25(
+    ana: Person, settings: Settings, as_owner: Any, hours: int, is_there: bool
+) -> None:
+    session = await open_session(ana, CONTENT)
+    await put(ana, session, 0, CONTENT[:1000])
+    # Instead of waiting, everything has happened earlier.
+    await as_owner.execute(
+        "UPDATE upload_sessions SET created_at = created_at - $1::interval, updated_at = updated_at - $1, "
+        "expires_at = expires_at - $1",
+        timedelta(hours=hours),
+    )
+    async with restarted(settings, ana) as (product, again):
+        (part,) = parts(product)
+        earlier = part.stat().st_mtime - hours * 3600
+        os.utime(part, (earlier, earlier))
+        assert await sweep(product) == (0 if is_there else 1)
+        answer = await put(again, session, 1000, CONTENT[1000:])
+        if not is_there:
+            assert problem(answer) == (404, "upload.not-found")
+            return
+        assert answer.json() == {"offset": len(CONTENT)}
+        assert (await complete(again, session)).json()["checksum"] == CHECKSUM
+        assert original_of(product, CONTENT).read_bytes() == CONTENT
+
+
+@pytest.mark.req("ING-1", "P-4", "ING-8")
+async def test_who_completes_while_another_is_about_to_commit_gets_the_same_answer(
+    ana: Person, product: Product, monkeypatch: pytest.MonkeyPatch, as_owner: Any
+) -> None:
+    session = await filled(ana, CONTENT)
+    put_object, moved, go_on = LocalStore.put, asyncio.Event(), asyncio.Event()
+
+    async def put_and_wait(*arguments: Any) -> Any:
+        result = await put_object(*arguments)
+        moved.set()
+        await go_on.wait()
+        return result
+
+    monkeypatch.setattr(LocalStore, "put", put_and_wait)
+    first = asyncio.ensure_future(complete(ana, session))
+    await moved.wait()
+    # The part is gone from the spool, and the photo is not there yet.
+    second = asyncio.ensure_future(complete(ana, session))
+    await asyncio.sleep(0.2)
+    assert not second.done()
+    go_on.set()
+    answers = [await first, await second]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+    assert await as_owner.fetchval("SELECT count(*) FROM photos") == 1
+
+
 @pytest.mark.req("P-4", "ING-11")
 async def test_parts_that_nobody_owns_go_and_others_stay(ana: Person, product: Product) -> None:
     spool = product.node.spool
@@ -296,7 +352,7 @@ async def test_receipts_come_in_bulk_in_order_and_of_ones_own_only(ana: Person, 
 @pytest.mark.req("ING-9", "P-9")
 async def test_receipts_are_given_for_at_most_ten_thousand(ana: Person) -> None:
     many = [Checksum.of(str(number).encode()).hex() for number in range(10_001)]
-    assert (await ana.http.post("/api/receipts", json={"checksums": many[:-1]})).json() == {"items": []}
+    assert (await ana.http.post("/api/receipts", json={"checksums": many[:-1]})).json()["items"] == []
     assert problem(await ana.http.post("/api/receipts", json={"checksums": many})) == (422, "request.invalid")
     assert problem(await ana.http.post("/api/receipts", json={"checksums": ["xyz"]})) == (422, "request.invalid")
 

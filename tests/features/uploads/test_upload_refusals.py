@@ -11,6 +11,8 @@ from afterglow.config import Settings
 from afterglow.infra.storage import files
 from afterglow.infra.storage import room as storage_room
 from afterglow.infra.storage import spool as storage_spool
+from afterglow.infra.storage.errors import StoreMissingError
+from afterglow.infra.storage.local import LocalStore
 from afterglow.infra.storage.room import DiskUsage
 from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.units import GIB
@@ -158,6 +160,24 @@ async def test_a_full_disk_refuses_before_the_first_byte(
     assert b'"code":"storage-full"' in sending.body
     assert parts(product) == []
     assert storage_room.disk_usage(product.node.spool.root) != usage
+
+
+@pytest.mark.req("STO-5", "P-7")
+async def test_a_full_disk_of_originals_refuses_before_the_first_byte_and_one_that_is_away_does_not(
+    ana: Person, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_: LocalStore) -> DiskUsage:
+        return DiskUsage(total_bytes=100 * GIB, free_bytes=GIB)
+
+    async def away(_: LocalStore) -> DiskUsage:
+        raise StoreMissingError
+
+    monkeypatch.setattr(LocalStore, "usage", full)
+    headers = {"content_type": FORM_TYPE, "expect": "100-continue", "transfer_encoding": "chunked"}
+    sending = await exchange(product, ana, "POST", "/api/upload", [form(pictures.jpeg())], **headers).run()
+    assert (sending.status, sending.taken) == (507, 0)
+    monkeypatch.setattr(LocalStore, "usage", away)
+    assert (await send(ana, pictures.jpeg())).status_code == 201
 
 
 @pytest.mark.req("STO-5", "P-4")

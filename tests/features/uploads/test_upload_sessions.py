@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from afterglow.features.uploads.service import sessions
+from afterglow.features.uploads.service import appending
 from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.units import MIB
 from factories import pictures
@@ -153,7 +153,7 @@ async def test_a_break_in_the_middle_of_a_chunk_keeps_what_arrived(ana: Person, 
 async def test_a_chunk_as_long_as_a_film_is_promised_as_it_goes(
     ana: Person, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "PROMISE_EVERY_BYTES", MIB)
+    monkeypatch.setattr(appending, "PROMISE_EVERY_BYTES", MIB)
     content = pictures.as_if_large(4 * MIB)
     session = await open_session(ana, content)
     pieces = [content[at : at + MIB] for at in range(0, 3 * MIB, MIB)]
@@ -294,6 +294,34 @@ async def test_completing_twice_at_once_makes_one_photo(ana: Person, product: Pr
     assert (await complete(ana, session)).status_code == 200
     assert await as_owner.fetchval("SELECT count(*) FROM photos") == 1
     assert (len(originals(product)), parts(product)) == (1, [])
+
+
+@pytest.mark.req("ING-1", "ING-8")
+async def test_the_same_file_in_several_sessions_at_once_is_one_photo(
+    ana: Person, product: Product, as_owner: Any
+) -> None:
+    sessions = [await open_session(ana, CONTENT, filename=f"{number}.jpg") for number in range(4)]
+    await asyncio.gather(*(put(ana, session, 0, CONTENT) for session in sessions))
+    answers = [answer.json() for answer in await asyncio.gather(*(complete(ana, session) for session in sessions))]
+    assert len({answer["photoId"] for answer in answers}) == 1
+    assert sorted(answer["duplicate"] for answer in answers) == [False, True, True, True]
+    assert await as_owner.fetchval("SELECT count(*) FROM photos") == 1
+    assert await as_owner.fetchval("SELECT count(*) FROM photo_sources") == 4
+    assert (len(originals(product)), parts(product)) == (1, [])
+
+
+@pytest.mark.req("ING-1")
+async def test_several_files_are_sent_side_by_side(ana: Person, product: Product) -> None:
+    contents = [pictures.jpeg(seed) for seed in range(6)]
+    sessions = [await open_session(ana, content) for content in contents]
+
+    async def send_in_pieces(session: dict[str, Any], content: bytes) -> str:
+        for offset in range(0, len(content), 1500):
+            assert (await put(ana, session, offset, content[offset : offset + 1500])).status_code == 200
+        return str((await complete(ana, session)).json()["checksum"])
+
+    sent_checksums = await asyncio.gather(*map(send_in_pieces, sessions, contents))
+    assert sent_checksums == [str(Checksum.of(content)) for content in contents]
 
 
 @pytest.mark.req("ING-1", "ING-8")

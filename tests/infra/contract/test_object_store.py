@@ -1,6 +1,7 @@
 """What every object store promises; each adapter runs through the same suite."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -75,7 +76,7 @@ async def keys(store: ObjectStore, prefix: str = "", start_after: str | None = N
     return [found.key async for found in store.list_keys(prefix, start_after)]
 
 
-SAMPLE = bytes(range(256)) * 3000  # several stream chunks
+SAMPLE = hashlib.shake_128(b"sample").digest(768_000)  # several stream chunks; no part of it is like another
 
 
 class TestPut:
@@ -138,6 +139,51 @@ class TestPut:
             await task
         stored = await store.stat("k")
         assert path.exists() != (stored is not None)
+
+
+async def replace(store: ObjectStore, source: Callable[[bytes], Path], content: bytes, key: str) -> str | None:
+    return await store.replace_corrupt(key, source(content), Checksum.of(content))
+
+
+class TestReplaceCorrupt:
+    async def test_the_right_bytes_get_the_key_and_the_wrong_ones_are_set_aside(self, store, source) -> None:
+        key = await put(store, source, b"wrong", original_key(Checksum.of(SAMPLE)))
+        path = source(SAMPLE)
+        aside = await store.replace_corrupt(key, path, Checksum.of(SAMPLE))
+        assert await read(await store.open_range(key)) == SAMPLE
+        assert not path.exists()
+        assert aside is not None
+        assert aside.startswith(f"{key}.corrupt-")
+        assert await read(await store.open_range(aside)) == b"wrong"
+        assert await keys(store) == [key, aside]
+
+    async def test_each_one_that_is_set_aside_is_kept(self, store, source) -> None:
+        key = await put(store, source, b"first", "k")
+        asides = [await replace(store, source, content, key) for content in (b"second", b"third")]
+        assert await read(await store.open_range(key)) == b"third"
+        assert [await read(await store.open_range(str(aside))) for aside in asides] == [b"first", b"second"]
+
+    @pytest.mark.parametrize("was_there", [True, False])
+    async def test_what_is_right_after_all_or_gone_is_put(self, store, source, was_there: bool) -> None:
+        if was_there:
+            await put(store, source, SAMPLE, "k")
+        path = source(SAMPLE)
+        assert await store.replace_corrupt("k", path, Checksum.of(SAMPLE)) is None
+        assert not path.exists()
+        assert await keys(store) == ["k"]
+        assert await store.hash("k") == Checksum.of(SAMPLE)
+
+    async def test_a_missing_source_changes_nothing(self, store, source, tmp_path) -> None:
+        key = await put(store, source, b"wrong", "k")
+        with pytest.raises(SourceMissingError):
+            await store.replace_corrupt(key, tmp_path / "nothing", Checksum.of(SAMPLE))
+        assert await read(await store.open_range(key)) == b"wrong"
+        assert await keys(store) == [key]
+
+    async def test_it_leaves_nothing_else_behind(self, store, source) -> None:
+        key = await put(store, source, b"wrong", "k")
+        await replace(store, source, SAMPLE, key)
+        assert await store.remove_leftovers(timedelta(days=-1)) == 0
 
 
 class TestRead:
@@ -236,6 +282,7 @@ class TestAbsence:
         "use",
         [
             lambda store, source: store.put("k", source, Checksum.of(b"new")),
+            lambda store, source: store.replace_corrupt("old", source, Checksum.of(b"new")),
             lambda store, _: store.open_range("old"),
             lambda store, _: store.stat("old"),
             lambda store, _: store.hash("old"),
@@ -245,7 +292,7 @@ class TestAbsence:
             lambda store, _: store.check(),
             lambda store, _: store.usage(),
         ],
-        ids=["put", "open", "stat", "hash", "delete", "list", "leftovers", "check", "usage"],
+        ids=["put", "replace", "open", "stat", "hash", "delete", "list", "leftovers", "check", "usage"],
     )
     async def test_an_absent_disk_is_never_an_empty_store(self, store, source, use) -> None:
         await put(store, source, b"old", "old")
@@ -267,6 +314,7 @@ class TestKeys:
         path = source(b"x")
         for use in (
             lambda: store.put(key, path, Checksum.of(b"x")),
+            lambda: store.replace_corrupt(key, path, Checksum.of(b"x")),
             lambda: store.open_range(key),
             lambda: store.stat(key),
             lambda: store.hash(key),

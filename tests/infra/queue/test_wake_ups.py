@@ -1,12 +1,14 @@
 """The queue of wake-ups: enqueued in our transaction, told by NOTIFY, handed to handlers, and stopped promptly."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import asyncpg
 import pytest
-from pgqueuer.core.qm import QueueManager
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.types import HealthCheckId
 
 from afterglow.infra.db.database import Database, create_pool
 from afterglow.infra.queue.pgqueuer import LOG_KEPT, PgQueuerConsumer, QueueAwayError, enqueue, queue_settings
@@ -158,6 +160,44 @@ class TestDelivery:
         await running
         assert heard.most_inside == 2
 
+    async def test_many_wait_in_the_queue_and_are_fetched_as_room_is_made(
+        self, database: Database, consumer: PgQueuerConsumer, cleaner: asyncpg.Connection
+    ) -> None:
+        await defer(database, *(a_job() for _ in range(40)))
+        heard = Heard(holds=True)
+        consumer.register("derive", heard, concurrency=2)
+        running = asyncio.create_task(consumer.run())
+        await heard.until(2)
+        # At most a batch more than may run was fetched: another worker can have the others.
+        assert await cleaner.fetchval("SELECT count(*) FROM afterglow.pgqueuer WHERE status = 'queued'") >= 36
+        heard.go_on.set()
+        await heard.until(40)
+        consumer.stop()
+        await running
+
+    async def test_only_new_jobs_are_told(
+        self, database: Database, consumer: PgQueuerConsumer, cleaner: asyncpg.Connection
+    ) -> None:
+        told: list[str] = []
+
+        def hear(_connection: object, _pid: object, _channel: object, payload: object) -> None:
+            told.append(str(payload))
+
+        await cleaner.add_listener("afterglow_jobs", hear)
+        try:
+            heard = Heard()
+            consumer.register("derive", heard, concurrency=2)
+            running = asyncio.create_task(consumer.run())
+            for count in (1, 2):
+                await defer(database, a_job())
+                await heard.until(count)
+            consumer.stop()
+            await running
+            assert await cleaner.fetchval("SELECT count(*) FROM afterglow.pgqueuer") == 0
+        finally:
+            await cleaner.remove_listener("afterglow_jobs", hear)
+        assert [json.loads(each)["operation"] for each in told] == ["insert", "insert"]
+
     async def test_a_handler_that_raises_takes_nobody_with_it(
         self, database: Database, consumer: PgQueuerConsumer, cleaner: asyncpg.Connection
     ) -> None:
@@ -192,19 +232,26 @@ class TestEnqueue:
         await connection.close()
         assert await as_owner.fetchval("SELECT count(*) FROM pgqueuer") == 2
 
-    async def test_a_job_that_runs_is_skipped_too_and_another_task_of_the_photo_is_not(
+    @pytest.mark.req("LIFE-5")
+    async def test_a_photo_that_changes_while_its_job_runs_is_woken_again(
         self, database: Database, consumer: PgQueuerConsumer, as_owner: asyncpg.Connection
     ) -> None:
-        job = a_job()
+        job, other = a_job(), a_job()
         await defer(database, job)
         heard = Heard(holds=True)
-        consumer.register("derive", heard, concurrency=2)
+        consumer.register("derive", heard, concurrency=4)
         running = asyncio.create_task(consumer.run())
         await heard.until(1)
-        await defer(database, job, Job("sidecar", job.photo_id))
-        entrypoints = await as_owner.fetch("SELECT entrypoint FROM pgqueuer ORDER BY 1")
-        assert [row["entrypoint"] for row in entrypoints] == ["derive", "sidecar"]
+
+        async def is_done_with() -> bool:
+            return not await as_owner.fetchval("SELECT count(*) FROM pgqueuer")
+
+        await until(is_done_with)
+        await defer(database, job, other)
+        await heard.until(2)
         heard.go_on.set()
+        await heard.until(3)
+        assert heard.photo_ids.count(job.photo_id) == 2
         consumer.stop()
         await running
 
@@ -241,32 +288,30 @@ class TestStop:
 
 class TestAway:
     @pytest.fixture
-    def quick_questions(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-        """Have the listener asked every two seconds; returns the questions that it heard."""
-        every_two_seconds = (timedelta(seconds=2),)
-        monkeypatch.setattr(QueueManager._run_periodic_health_check, "__defaults__", every_two_seconds)
-        heard, ask = [], QueueManager.listener_healthy
+    def questions(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        """Have the listener asked all the time; returns the questions."""
+        monkeypatch.setattr("afterglow.infra.queue.pgqueuer._WATCH_INTERVAL", timedelta(seconds=0.2))
+        monkeypatch.setattr("afterglow.infra.queue.pgqueuer._WATCH_PATIENCE", timedelta(seconds=5))
+        asked, ask = [], Queries.notify_health_check
 
-        async def ask_and_tell(manager: QueueManager, *how: timedelta) -> object:
-            answer = await ask(manager, *how)
-            heard.append(True)
-            return answer
+        async def ask_and_tell(queries: Queries, question: HealthCheckId) -> None:
+            asked.append(True)
+            await ask(queries, question)
 
-        monkeypatch.setattr(QueueManager, "listener_healthy", ask_and_tell)
-        return heard
+        monkeypatch.setattr(Queries, "notify_health_check", ask_and_tell)
+        return asked
 
     @pytest.mark.req("LIFE-5")
     async def test_a_lost_listener_ends_the_consumer_so_that_it_is_started_again(
-        self, consumer: PgQueuerConsumer, cleaner: asyncpg.Connection, quick_questions: list[bool]
+        self, consumer: PgQueuerConsumer, cleaner: asyncpg.Connection, questions: list[bool]
     ) -> None:
-        consumer._poll_interval = timedelta(seconds=0.1)
         consumer.register("derive", Heard(), concurrency=1)
         running = asyncio.create_task(consumer.run())
 
-        async def was_heard_twice() -> bool:
-            return len(quick_questions) > 1
+        async def was_asked_thrice() -> bool:
+            return len(questions) > 2
 
-        await until(was_heard_twice)
+        await until(was_asked_thrice)
         assert not running.done()
         await cleaner.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
@@ -274,6 +319,15 @@ class TestAway:
         )
         with pytest.raises(QueueAwayError):
             await asyncio.wait_for(running, 60)
+
+    @pytest.mark.usefixtures("questions")
+    async def test_a_listener_that_hears_nothing_any_more_ends_it_too(
+        self, consumer: PgQueuerConsumer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("afterglow.infra.queue.pgqueuer._WATCH_PATIENCE", timedelta(seconds=0.2))
+        monkeypatch.setattr(consumer, "_hear", lambda *_: None)
+        with pytest.raises(QueueAwayError):
+            await asyncio.wait_for(consumer.run(), 60)
 
     async def test_a_database_that_is_away_is_told_as_such(self, pool: asyncpg.Pool) -> None:
         consumer = consumer_of(pool)

@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+from factories.node.data import copy_data
 
 BLOCK_BYTES = 4096
 
@@ -27,6 +30,26 @@ def mounted_disk(folder: Path, size_mib: int) -> Iterator[Path]:
         # Lazily: a process that was killed just now may still hold a file.
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
         folder.rmdir()
+
+
+@contextlib.contextmanager
+def disk_under(data_dir: Path, names: Sequence[str], size_mib: int) -> Iterator[Path]:
+    """Mount a small disk that holds some folders of a node; afterwards they are back, with what they hold then."""
+    with mounted_disk(data_dir.parent / "disk", size_mib) as mounted, contextlib.ExitStack() as undo:
+        for name in names:
+            (data_dir / name).mkdir(exist_ok=True)
+            copy_data(data_dir / name, mounted / name)
+            (data_dir / name).rename(data_dir / f"{name}.before")
+            (data_dir / name).symlink_to(mounted / name)
+            undo.callback(_put_back, data_dir / name)
+        yield mounted
+
+
+def _put_back(place: Path) -> None:
+    moved = place.resolve()
+    place.unlink()
+    copy_data(moved, place)
+    shutil.rmtree(f"{place}.before")
 
 
 def fill(disk: Path, leave_bytes: int = 0) -> Path:

@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import shutil
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
-from disks import fill, mounted_disk, read_only
+from disks import disk_under, fill, mounted_disk, read_only
 
 from afterglow.infra.db.embedded import SUPERUSER
 from factories.node.bare import BareNode, HttpProcess
@@ -71,22 +70,8 @@ def client(bare_node: BareNode, sound_http: HttpProcess) -> Iterator[NodeClient]
 @pytest.fixture
 def disk(bare_node: BareNode) -> Iterator[Path]:
     """A small disk that holds spool and originals of the node for one test."""
-    data_dir = bare_node.data_dir
-    with mounted_disk(data_dir.parent / "disk", SMALL_DISK_MIB) as mounted, contextlib.ExitStack() as undo:
-        for name in ("spool", "originals"):
-            copy_data(data_dir / name, mounted / name)
-            (data_dir / name).rename(data_dir / f"{name}.before")
-            (data_dir / name).symlink_to(mounted / name)
-            undo.callback(put_back, data_dir / name)
+    with disk_under(bare_node.data_dir, ("spool", "originals"), SMALL_DISK_MIB) as mounted:
         yield mounted
-
-
-def put_back(place: Path) -> None:
-    """Take a folder from the small disk again, with what it holds now."""
-    moved = place.resolve()
-    place.unlink()
-    copy_data(moved, place)
-    shutil.rmtree(f"{place}.before")
 
 
 @pytest.mark.root

@@ -10,7 +10,22 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fault_points import COPY, DELETE, INGEST, PARTS, STEPS
+from fault_points import (
+    COPY,
+    DELETE,
+    DISCARD,
+    EVICT,
+    EXPIRY,
+    INGEST,
+    MARK,
+    OPEN,
+    PARTS,
+    PURGE,
+    REPLACE,
+    SIDECARS,
+    STEPS,
+    TRASH,
+)
 
 from factories.node.bare import BareNode, HttpProcess
 from factories.node.client import Acknowledged, PhotoFile
@@ -96,7 +111,8 @@ def test_bytes_that_nobody_was_promised_are_swept_even_if_the_sweep_is_killed(
 def test_every_fault_point_of_the_code_is_driven() -> None:
     sources = [path.read_text() for path in (ROOT / "src" / "afterglow").rglob("*.py")]
     points = {point for source in sources for point in POINT.findall(source)}
-    driven = {*INGEST, *PARTS, COPY, DELETE, *STEPS}
+    driven = {*INGEST, *PARTS, COPY, DELETE, *STEPS, *TRASH, *MARK, *PURGE, *REPLACE}
+    driven |= {OPEN, DISCARD, EXPIRY, EVICT, *SIDECARS}
     first_start = (ROOT / "tests" / "infra" / "db" / "test_embedded_first_start.py").read_text()
     for point in points:
         if point.startswith("postgres."):

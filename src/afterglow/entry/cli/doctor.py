@@ -21,7 +21,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from afterglow.bootstrap import HOME_STORE, database_urls
+from afterglow.bootstrap import HOME_STORE, database_urls, open_scanner
 from afterglow.config import Settings, SettingsError, load_settings
 from afterglow.entry.supervise.greeting import Address, is_live
 from afterglow.features.admin import service as admin
@@ -33,6 +33,7 @@ from afterglow.infra.db.revisions import migration_state
 from afterglow.infra.imaging.confinement import Measure
 from afterglow.infra.imaging.sandbox import Sandbox
 from afterglow.infra.queue.pgqueuer import enqueue
+from afterglow.infra.scanning.port import ScannerAwayError
 from afterglow.infra.storage.local import LocalStore
 from afterglow.infra.storage.room import disk_usage, require_room
 from afterglow.kernel.clock import utc_now
@@ -241,6 +242,17 @@ async def _read_queues(url: str) -> list[Queue]:
         await database.close()
 
 
+def find_scanner(settings: Settings) -> Found:
+    """Look whether the malware scanner answers, without which nothing is let in."""
+    scanner = open_scanner(settings)
+    if not scanner.is_on:
+        return State.IDLE, "not used: AFTERGLOW_CLAMAV_ADDRESS names none"
+    try:
+        return State.FINE, asyncio.run(scanner.describe())
+    except ScannerAwayError as error:
+        return State.WRONG, f"{settings.clamav_address}: {error.message}"
+
+
 def find_http(settings: Settings) -> Found:
     """Look whether the web server answers."""
     address = Address(settings.host, settings.port, settings.public_url)
@@ -257,6 +269,7 @@ PARTS: Final[Mapping[str, Callable[[Settings], Found]]] = {
     "database": find_database,
     "work": find_work,
     "decoders": find_decoders,
+    "scanner": find_scanner,
     "http": find_http,
 }
 

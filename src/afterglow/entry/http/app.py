@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 import afterglow
-from afterglow.bootstrap import SIGNED_URLS, http_parts, open_node, routers
+from afterglow.bootstrap import PROBLEM_STATUSES, SIGNED_URLS, http_parts, open_node, routers
 from afterglow.config import Settings
 from afterglow.entry.http.authenticator import HttpAuthenticator
 from afterglow.entry.http.client import mount_client
@@ -60,7 +60,7 @@ def build_app(lifespan: Any = None) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=lambda route: f"{(route.tags or ['root'])[0]}_{route.name}",
     )
-    problems.install(app)
+    problems.install(app, PROBLEM_STATUSES)
     for router in routers():
         app.include_router(router)
     mount_client(app, CLIENT_DIR)

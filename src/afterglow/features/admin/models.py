@@ -12,11 +12,19 @@ from afterglow.kernel.ids import PhotoId, RunId, UserId
 
 @dataclass(frozen=True, slots=True)
 class PartHealth:
-    """Whether a part of the node is well, and what is wrong if it is not."""
+    """Whether a part of the node is well, and what is wrong if it is not.
+
+    Attributes:
+        name: Of the part.
+        is_well: Whether it is.
+        problem: What is wrong with it.
+        is_needed: Whether an ill one keeps the node from answering at all; what is left works on a full disk.
+    """
 
     name: str
     is_well: bool
     problem: str | None = None
+    is_needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

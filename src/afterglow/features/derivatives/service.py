@@ -1,6 +1,7 @@
 """Use cases of derivatives: make them, and find them."""
 
 import asyncio
+import contextlib
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from afterglow.features.derivatives.rules import (
     plan_eviction,
 )
 from afterglow.features.photos import service as photos
-from afterglow.features.photos.models import Derived, Photo, PhotoStatus
+from afterglow.features.photos.models import Derived, Photo
 from afterglow.features.pipeline import service as pipeline
 from afterglow.features.pipeline.rules import DERIVE, FORMAT_UNSUPPORTED, SIDECAR
 from afterglow.features.pipeline.service import Completion
@@ -35,6 +36,7 @@ from afterglow.infra.db.database import Database, Tx
 from afterglow.infra.imaging.errors import UnsupportedFormatError
 from afterglow.infra.imaging.port import DeriveRequest, DeriveResult, Imaging
 from afterglow.infra.storage.cached_folders import CacheUsage, Removed, measure_folders, remove_folders, touch_folder
+from afterglow.infra.storage.errors import storage_errors
 from afterglow.infra.storage.port import ObjectStore, original_key
 from afterglow.infra.storage.room import disk_usage
 from afterglow.infra.storage.threads import finish_in_thread
@@ -108,31 +110,34 @@ class FoundDerivative:
         return MIMES[self.path.suffix]
 
 
-async def derive(ports: DerivePorts, run: Run) -> Completion:
+async def derive(ports: DerivePorts, run: Run, photo: Photo) -> Completion:
     """Make all derivatives of a photo from one decode; idempotent.
 
     Raises:
-        PhotoNotFoundError: The photo was deleted meanwhile.
         OriginalAwayError: Its original can't be reached now.
         UndecodableError: Nothing of the picture can be read.
         TooManyPixelsError: It is larger than the bound.
         DecoderDiedError, DecoderTimeoutError: The decoder broke on it.
     """
-    async with ports.database.transaction([run.owner_id], read_only=True) as tx:
-        photo = await photos.get_owned_photo(tx, run.owner_id, run.photo_id)
     source = await _local_original(ports.store, photo)
     folder = ports.cache.folder(run.owner_id, run.photo_id, run.version)
     try:
         result = await ports.imaging.derive(DeriveRequest(source, photo.mime, folder, ports.max_pixels))
     except UnsupportedFormatError:
         return Completion(skipped_because=FORMAT_UNSUPPORTED)
-    await asyncio.to_thread(_remove_older, folder, run.version)
-    derived = _derived(result, run.version)
+    if photo.derive_version:
+        await asyncio.to_thread(_remove_older, folder, run.version)
+    return Completion(derived=_derived(result, run.version), wakes=(SIDECAR,))
 
-    async def apply(tx: Tx, status: PhotoStatus) -> None:
-        await photos.keep_derived(tx, run.owner_id, run.photo_id, derived, status)
 
-    return Completion(apply, wakes=(SIDECAR,))
+async def remove_derivatives(cache: DerivativeCache, owner_id: UserId, photo_id: PhotoId) -> None:
+    """Remove all derivatives of a photo that is purged, of all versions, half-made ones too; idempotent.
+
+    Raises:
+        StoreIoError: The disk does not let them go.
+    """
+    with storage_errors(f"remove derivatives of {photo_id}"):
+        await finish_in_thread(_remove_tree, cache.folder(owner_id, photo_id, DERIVE.version).parent)
 
 
 async def find_thumbnail(
@@ -236,6 +241,13 @@ def _existing(folder: Path, name: str) -> Path | None:
     if path is not None:
         touch_folder(folder, utc_now())
     return path
+
+
+def _remove_tree(folder: Path) -> None:
+    while folder.exists():
+        # Eviction may be at it too.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def _remove_older(folder: Path, version: int) -> None:

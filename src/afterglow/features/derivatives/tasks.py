@@ -2,7 +2,7 @@
 
 from afterglow.features.derivatives import service
 from afterglow.features.derivatives.service import DerivePorts, EvictionPorts
-from afterglow.features.pipeline.service import Completion
+from afterglow.features.pipeline.service import Completion, RunPhotos
 from afterglow.features.steps.models import Run
 
 
@@ -11,10 +11,11 @@ class Derive:
 
     def __init__(self, ports: DerivePorts) -> None:
         self._ports = ports
+        self._photos = RunPhotos(ports.database)
 
     async def __call__(self, run: Run) -> Completion:
         """Run the step for one photo."""
-        return await service.derive(self._ports, run)
+        return await service.derive(self._ports, run, await self._photos.get(run))
 
 
 class EvictDerivatives:

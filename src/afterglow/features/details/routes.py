@@ -8,16 +8,20 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from afterglow.features.details import service
-from afterglow.features.details.schemas import MetadataOut, PhotoOut
+from afterglow.features.details.models import PhotoDetails
+from afterglow.features.details.schemas import MetadataOut, PhotoOut, TrashOut
 from afterglow.features.photos.models import PhotoFilter, PhotoStatus
+from afterglow.features.photos.service import TrashRules
 from afterglow.infra.web.auth import CurrentPrincipal
 from afterglow.infra.web.idempotency import IdempotentRoute
+from afterglow.infra.web.provide import Provided
 from afterglow.infra.web.schemas import PageOut
 from afterglow.infra.web.tx import ReadTx, WriteTx
 from afterglow.kernel.ids import PhotoId
 from afterglow.kernel.pages import DEFAULT_LIMIT, MAX_LIMIT
 
 router = APIRouter(prefix="/api/photos", tags=["photos"], route_class=IdempotentRoute)
+trash_router = APIRouter(prefix="/api/trash", tags=["trash"], route_class=IdempotentRoute)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 
@@ -58,6 +62,28 @@ async def get_metadata(photo_id: UUID, tx: ReadTx, principal: CurrentPrincipal) 
 async def retry_step(photo_id: UUID, step: str, tx: WriteTx, principal: CurrentPrincipal) -> PhotoOut:
     """Try a failed step again."""
     return PhotoOut.of(await service.retry_step(tx, principal, PhotoId(photo_id), step))
+
+
+@trash_router.get("")
+async def list_trash(
+    tx: ReadTx,
+    principal: CurrentPrincipal,
+    rules: Annotated[TrashRules, Provided(TrashRules)],
+    cursor: str | None = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> TrashOut:
+    """List the trash, newest deletion first; pages stay stable while photos come and go."""
+    page = await service.list_trash(tx, principal, cursor, limit)
+    return TrashOut(
+        items=[PhotoOut.of(details) for details in page.items],
+        next_cursor=page.next_cursor,
+        retention_days=rules.retention.days,
+    )
+
+
+def photo_json(details: PhotoDetails) -> bytes:
+    """Return a photo as these routes send it, for the routes of features above."""
+    return PhotoOut.of(details).model_dump_json(by_alias=True).encode()
 
 
 def _wall_clock(moment: datetime | None) -> datetime | None:

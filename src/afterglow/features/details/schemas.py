@@ -9,7 +9,7 @@ from pydantic import Field
 from afterglow.features.details.models import PhotoDetails
 from afterglow.features.photos.models import Camera, PhotoStatus, Position
 from afterglow.features.steps.models import Step, StepState
-from afterglow.infra.web.schemas import LocalTime, UtcTime, WireModel
+from afterglow.infra.web.schemas import LocalTime, PageOut, UtcTime, WireModel
 
 
 class PlaceOut(WireModel):
@@ -197,3 +197,9 @@ class MetadataOut(WireModel):
 
     exif: dict[str, Any]
     notes: list[str] = Field(description="what was dropped because it can't be true")
+
+
+class TrashOut(PageOut[PhotoOut]):
+    """A page of the trash."""
+
+    retention_days: int = Field(description="days after its deletion until a photo is purged")

@@ -18,11 +18,14 @@ from afterglow.features.pipeline import service as pipeline
 from afterglow.features.pipeline.rules import DEFINITIONS, is_processing
 from afterglow.features.pipeline.service import Completion
 from afterglow.features.steps import service as steps
-from afterglow.features.steps.models import Run, Step
+from afterglow.features.steps.models import Step
 from afterglow.infra.db.database import Database, Tx
 from afterglow.infra.storage import files
+from afterglow.infra.storage.errors import storage_errors
+from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.errors import UnavailableError
-from afterglow.kernel.ids import PhotoId
+from afterglow.kernel.faults import fault_point
+from afterglow.kernel.ids import PhotoId, UserId
 from afterglow.kernel.pages import Page
 from afterglow.kernel.principal import Principal
 
@@ -51,6 +54,15 @@ async def get_details(tx: Tx, principal: Principal, photo_id: PhotoId) -> PhotoD
     return _compose(photo, await steps.list_steps(tx, photo.owner_id, [photo.id]))
 
 
+async def compose_photos(tx: Tx, owner_id: UserId, photo_ids: Sequence[PhotoId]) -> dict[PhotoId, PhotoDetails]:
+    """Return everything that is known of some of an owner's photos, by two statements for all of them.
+
+    Those that are gone are left out. The caller has asked whether they may be seen.
+    """
+    found = await photos.list_owned_photos(tx, dict.fromkeys(photo_ids, owner_id))
+    return {details.photo.id: details for details in await _compose_all(tx, owner_id, list(found.values()))}
+
+
 async def list_details(
     tx: Tx, principal: Principal, which: PhotoFilter, cursor: str | None, limit: int
 ) -> Page[PhotoDetails]:
@@ -59,11 +71,16 @@ async def list_details(
     Raises:
         BadCursorError: The cursor was not made by this list.
     """
-    page = await photos.list_photos(tx, principal, which, cursor, limit)
-    by_photo: dict[PhotoId, list[Step]] = {photo.id: [] for photo in page.items}
-    for step in await steps.list_steps(tx, principal.user_id, list(by_photo)):
-        by_photo[step.photo_id].append(step)
-    return Page([_compose(photo, by_photo[photo.id]) for photo in page.items], page.next_cursor)
+    return await _compose_page(tx, principal, await photos.list_photos(tx, principal, which, cursor, limit))
+
+
+async def list_trash(tx: Tx, principal: Principal, cursor: str | None, limit: int) -> Page[PhotoDetails]:
+    """Return a page of the principal's trash, newest deletion first.
+
+    Raises:
+        BadCursorError: The cursor was not made by this list.
+    """
+    return await _compose_page(tx, principal, await photos.list_trash(tx, principal, cursor, limit))
 
 
 async def get_raw_tags(tx: Tx, principal: Principal, photo_id: PhotoId) -> tuple[str, list[str]]:
@@ -89,14 +106,12 @@ async def retry_step(tx: Tx, principal: Principal, photo_id: PhotoId, step: str)
     return await get_details(tx, principal, photo_id)
 
 
-async def write_sidecar(ports: SidecarPorts, run: Run) -> Completion:
+async def write_sidecar(ports: SidecarPorts, photo: Photo) -> Completion:
     """Write what is known of a photo beside its original, readable without Afterglow; idempotent.
 
     Raises:
         SidecarUnwritableError: The disk does not take it.
     """
-    async with ports.database.transaction([run.owner_id], read_only=True) as tx:
-        photo = await photos.get_owned_photo(tx, run.owner_id, run.photo_id)
     if photo.checksum is None:
         return Completion(skipped_because="original.not-hashed")
     content = json.dumps(sidecar_of(photo), ensure_ascii=False, indent=1, sort_keys=True).encode()
@@ -106,6 +121,17 @@ async def write_sidecar(ports: SidecarPorts, run: Run) -> Completion:
     except OSError as error:
         raise SidecarUnwritableError(f"{error.strerror} ({path.name})") from error
     return Completion()
+
+
+async def remove_sidecar(ports: SidecarPorts, owner_id: UserId, checksum: Checksum) -> None:
+    """Remove an owner's sidecar of an original that the owner has no photo of any more; idempotent.
+
+    Raises:
+        StoreIoError: The disk does not let it go.
+    """
+    path = ports.root / sidecar_path(owner_id, checksum)
+    with storage_errors(f"remove sidecar {path.name}"):
+        await asyncio.to_thread(_remove_durably, path)
 
 
 def sidecar_of(photo: Photo) -> dict[str, Any]:
@@ -151,6 +177,17 @@ def sidecar_of(photo: Photo) -> dict[str, Any]:
     )
 
 
+async def _compose_page(tx: Tx, principal: Principal, page: Page[Photo]) -> Page[PhotoDetails]:
+    return Page(await _compose_all(tx, principal.user_id, page.items), page.next_cursor)
+
+
+async def _compose_all(tx: Tx, owner_id: UserId, items: Sequence[Photo]) -> list[PhotoDetails]:
+    by_photo: dict[PhotoId, list[Step]] = {photo.id: [] for photo in items}
+    for step in await steps.list_steps(tx, owner_id, list(by_photo)) if by_photo else []:
+        by_photo[step.photo_id].append(step)
+    return [_compose(photo, by_photo[photo.id]) for photo in items]
+
+
 def _compose(photo: Photo, of_photo: Sequence[Step]) -> PhotoDetails:
     if photo.stored_at:
         receipt = Receipt(ReceiptState.STORED, photo.stored_at)
@@ -165,6 +202,14 @@ def _place_in_pipeline(step: Step) -> tuple[int, str]:
     return (names.index(step.name) if step.name in DEFINITIONS else len(names), step.name)
 
 
+def _remove_durably(path: Path) -> None:
+    """Remove a file and what writes to it left that were killed."""
+    if path.parent.is_dir():
+        for left in list(path.parent.glob(f"{path.name}*")):
+            left.unlink(missing_ok=True)
+        files.sync_folder_of(path)
+
+
 def _replace_durably(path: Path, content: bytes) -> None:
     """Put a file in place whole, old or new, whatever happens: a sidecar is what a lost database is made anew from."""
     files.ensure_folder(path.parent, files.FOLDER_MODE)
@@ -177,7 +222,9 @@ def _replace_durably(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             files.sync_file(file.fileno())
+        fault_point("sidecar.before-rename")
         part.replace(path)
+        fault_point("sidecar.after-rename")
     finally:
         part.unlink(missing_ok=True)
     files.sync_folder_of(path)

@@ -15,6 +15,12 @@ class EmptyFileError(InvalidError):
     code = "ingest.empty-file"
 
 
+class InfectedFileError(InvalidError):
+    """The malware scanner found something in this file, named in `signature`; nothing was kept."""
+
+    code = "ingest.infected"
+
+
 class ChecksumMismatchError(CorruptError):
     """The bytes that arrived are not the bytes that were announced; nothing was kept."""
 
@@ -25,3 +31,9 @@ class OriginalUnreadableError(UnavailableError):
     """The original can't be read now."""
 
     code = "original.unreadable"
+
+
+class StoreBusyError(UnavailableError):
+    """The store of originals is still busy with other files; the file can be sent again later."""
+
+    code = "ingest.store-busy"

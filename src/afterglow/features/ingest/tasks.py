@@ -1,7 +1,9 @@
-"""Jobs of ingest: the metadata step, and the sweep."""
+"""Jobs of ingest: the metadata step, the sweep, and the end of purges."""
+
+import asyncio
 
 from afterglow.features.ingest import service
-from afterglow.features.ingest.service import IngestPorts
+from afterglow.features.ingest.service import IngestPorts, PurgePorts
 from afterglow.features.pipeline.service import Completion
 from afterglow.features.steps.models import Run
 
@@ -26,3 +28,16 @@ class SweepOriginals:
     async def __call__(self) -> None:
         """Sweep once; walks the whole store."""
         await service.sweep_originals(self._ports)
+
+
+class FinishPurges:
+    """Carries out the orders of purges: removes rows, originals, derivatives and sidecars of purged photos."""
+
+    def __init__(self, ports: PurgePorts) -> None:
+        self._ports = ports
+        self._lock = asyncio.Lock()
+
+    async def __call__(self) -> None:
+        """Carry out what is due; a call while another is at it waits and finds nothing left."""
+        async with self._lock:
+            await service.finish_purges(self._ports)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.ids import PhotoId, UserId
@@ -103,6 +104,7 @@ class Source:
     kind: str
     name: str
     modified_at: datetime | None = None
+    device_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +188,48 @@ class Known:
     in_trash: bool
     stored_at: datetime | None
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeOrder:
+    """What is left to be done for a photo that is being purged.
+
+    Attributes:
+        checksums: Of all its files.
+    """
+
+    owner_id: UserId
+    photo_id: PhotoId
+    checksums: tuple[Checksum, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A source that tried to bring purged bytes back, how often, and when last."""
+
+    kind: str
+    name: str
+    device_id: UUID | None
+    last_at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Bytes that their owner purged.
+
+    Attributes:
+        filename: What the photo's file was called.
+        created_at: When it was purged.
+        allowed_at: When a person allowed the bytes again; the next upload is taken, and ends the tombstone.
+        refused_count: Attempts to bring them back, of all sources.
+        refusals: The latest of those sources, latest first.
+    """
+
+    checksum: Checksum
+    filename: str
+    created_at: datetime
+    allowed_at: datetime | None
+    refused_count: int
+    last_refused_at: datetime | None
+    refusals: tuple[Refusal, ...] = ()

@@ -90,13 +90,13 @@ def plan_again(definition: StepDefinition, priority: int = 0) -> NewStep:
     return NewStep(definition.name, definition.version, definition.algorithm, StepState.WAITING, priority=priority)
 
 
-def status_of(steps: Iterable[Step]) -> PhotoStatus:
+def status_of(steps: Iterable[Step | NewStep]) -> PhotoStatus:
     """Return the status of an ingested photo, which follows from its steps alone.
 
     FAILED when a step that it takes to show the photo is exhausted; PROCESSING from the first attempt of one until
     all are over; then STORED or PROCESSED, by whether the original is home.
     """
-    by_kind: dict[StepKind, list[Step]] = {kind: [] for kind in StepKind}
+    by_kind: dict[StepKind, list[Step | NewStep]] = {kind: [] for kind in StepKind}
     for step in steps:
         if definition := DEFINITIONS.get(step.name):
             by_kind[definition.kind].append(step)
@@ -105,7 +105,7 @@ def status_of(steps: Iterable[Step]) -> PhotoStatus:
         return PhotoStatus.FAILED
     unfinished = [step for step in needed if step.state in UNFINISHED]
     if unfinished or not needed:
-        begun = any(step.state is StepState.RUNNING or step.attempts or step.waits for step in unfinished)
+        begun = any(map(_is_begun, unfinished))
         return PhotoStatus.PROCESSING if begun else PhotoStatus.INGESTED
     home = by_kind[StepKind.STORE]
     return PhotoStatus.STORED if home and all(_is_over(step) for step in home) else PhotoStatus.PROCESSED
@@ -140,5 +140,9 @@ def _new_step(definition: StepDefinition, photo: PhotoFacts, priority: int) -> N
     return NewStep(definition.name, definition.version, definition.algorithm, state, reason, priority, delay)
 
 
-def _is_over(step: Step) -> bool:
+def _is_begun(step: Step | NewStep) -> bool:
+    return isinstance(step, Step) and bool(step.state is StepState.RUNNING or step.attempts or step.waits)
+
+
+def _is_over(step: Step | NewStep) -> bool:
     return step.state in {StepState.DONE, StepState.SKIPPED}

@@ -61,6 +61,15 @@ class NewStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """A step to be planned, and whose it is."""
+
+    owner_id: UserId
+    photo_id: PhotoId
+    step: NewStep
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A started run of a step; whoever holds it may finish the step until another run has taken over.
 
@@ -76,6 +85,14 @@ class Run:
     version: int
     attempts: int
     waits: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoodEnd:
+    """A run that ended well: done, or skipped for a reason."""
+
+    run: Run
+    skipped_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

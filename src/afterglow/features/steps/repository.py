@@ -1,9 +1,9 @@
 """SQL of steps."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
-from afterglow.features.steps.models import Due, NewStep, Run, Step, StepState
+from afterglow.features.steps.models import Due, GoodEnd, Planned, Run, Step, StepState
 from afterglow.infra.db.database import Record, Tx
 from afterglow.kernel.ids import PhotoId, RunId, UserId
 
@@ -26,8 +26,23 @@ async def list_steps(tx: Tx, owner_id: UserId, photo_ids: Sequence[PhotoId]) -> 
     return [_step(row) for row in rows]
 
 
-async def insert_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Sequence[NewStep]) -> None:
-    """Add steps, or put existing ones into the state given.
+async def list_steps_of(tx: Tx, photo_ids: Mapping[PhotoId, UserId]) -> list[Step]:
+    """Return all steps of these photos, whose owners are given with them."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {", ".join(f"s.{name}" for name in _COLUMNS.split(", "))}
+        FROM unnest($1::uuid[], $2::uuid[]) AS n (photo_id, owner_id)
+        JOIN steps s ON s.photo_id = n.photo_id AND s.owner_id = n.owner_id
+        ORDER BY s.photo_id, s.created_at, s.step
+        """,
+        list(photo_ids),
+        list(photo_ids.values()),
+    )
+    return [_step(row) for row in rows]
+
+
+async def insert_steps(tx: Tx, planned: Sequence[Planned]) -> None:
+    """Add steps, each of a photo at most once, or put existing ones into the state given.
 
     A running step is not disturbed: it is marked to run again. Attempts start anew. When a step is due is written and
     read by the database's clock, which all workers share.
@@ -37,10 +52,12 @@ async def insert_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Seque
         INSERT INTO steps AS s
             (photo_id, owner_id, step, version, algorithm, state, reason, priority, next_try_at, created_at,
              finished_at)
-        SELECT $1, $2, n.step, n.version, n.algorithm, n.state, n.reason, n.priority, now() + n.delay, $10::timestamptz,
-               CASE WHEN n.state IN ('done', 'skipped') THEN $10::timestamptz END
-        FROM unnest($3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::smallint[], $9::interval[])
-             AS n (step, version, algorithm, state, reason, priority, delay)
+        SELECT n.photo_id, n.owner_id, n.step, n.version, n.algorithm, n.state, n.reason, n.priority, now() + n.delay,
+               $10::timestamptz, CASE WHEN n.state IN ('done', 'skipped') THEN $10::timestamptz END
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::smallint[],
+                    $9::interval[])
+             AS n (photo_id, owner_id, step, version, algorithm, state, reason, priority, delay)
+        ORDER BY n.photo_id, n.step
         ON CONFLICT (photo_id, step) DO UPDATE SET
             again = s.state = 'running',
             version = excluded.version,
@@ -55,15 +72,15 @@ async def insert_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Seque
             error = NULL,
             error_code = NULL
         """,
-        photo_id,
-        owner_id,
-        [step.name for step in steps],
-        [step.version for step in steps],
-        [step.algorithm for step in steps],
-        [step.state.value for step in steps],
-        [step.reason for step in steps],
-        [step.priority for step in steps],
-        [step.delay for step in steps],
+        [each.photo_id for each in planned],
+        [each.owner_id for each in planned],
+        [each.step.name for each in planned],
+        [each.step.version for each in planned],
+        [each.step.algorithm for each in planned],
+        [each.step.state.value for each in planned],
+        [each.step.reason for each in planned],
+        [each.step.priority for each in planned],
+        [each.step.delay for each in planned],
         tx.now,
     )
 
@@ -101,28 +118,43 @@ async def list_due(tx: Tx, step: str, limit: int) -> list[Due]:
     return [Due(PhotoId(row["photo_id"]), row["priority"]) for row in rows]
 
 
-async def finish_run(tx: Tx, run: Run, state: StepState, reason: str | None) -> bool:
-    """End a run well; False if it is no longer the step's run. Asked for again meanwhile, the step waits anew."""
-    count = await tx.execute_count(
+async def finish_runs(tx: Tx, ends: Sequence[GoodEnd]) -> dict[RunId, Due | None]:
+    """End runs well; return those that still were their steps' runs. Asked for again meanwhile, a step is due anew.
+
+    Rows are locked by photo and step, as `renew_leases` does: two that lock several in another order deadlock.
+    """
+    rows = await tx.fetch(
         """
-        UPDATE steps SET
-            state = CASE WHEN again THEN 'waiting' ELSE $4::text END,
-            reason = CASE WHEN again THEN NULL ELSE $5::text END,
+        WITH ended AS (
+            SELECT s.photo_id, s.step, n.reason
+            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[])
+                 AS n (photo_id, owner_id, step, run_id, reason)
+            JOIN steps s ON s.photo_id = n.photo_id AND s.owner_id = n.owner_id AND s.step = n.step
+            WHERE s.run_id = n.run_id AND s.state = 'running'
+            ORDER BY s.photo_id, s.step
+            FOR NO KEY UPDATE OF s
+        )
+        UPDATE steps s SET
+            state = CASE WHEN again THEN 'waiting' WHEN e.reason IS NULL THEN 'done' ELSE 'skipped' END,
+            reason = CASE WHEN again THEN NULL ELSE e.reason END,
             attempts = CASE WHEN again THEN 0 ELSE attempts END,
             waits = 0,
             next_try_at = CASE WHEN again THEN now() ELSE next_try_at END,
             again = false, lease_until = NULL, finished_at = $6::timestamptz, error = NULL, error_code = NULL
-        WHERE photo_id = $1 AND step = $2 AND run_id = $3 AND state = 'running' AND owner_id = $7
+        FROM ended e
+        WHERE s.photo_id = e.photo_id AND s.step = e.step
+        RETURNING s.run_id, s.state = 'waiting' AS is_due, s.photo_id, s.priority
         """,
-        run.photo_id,
-        run.step,
-        run.run_id,
-        state.value,
-        reason,
+        [end.run.photo_id for end in ends],
+        [end.run.owner_id for end in ends],
+        [end.run.step for end in ends],
+        [end.run.run_id for end in ends],
+        [end.skipped_because for end in ends],
         tx.now,
-        run.owner_id,
     )
-    return count == 1
+    return {
+        RunId(row["run_id"]): Due(PhotoId(row["photo_id"]), row["priority"]) if row["is_due"] else None for row in rows
+    }
 
 
 async def fail_run(tx: Tx, run: Run, *, code: str, error: str, delay: timedelta | None, counts: bool) -> bool:
@@ -188,6 +220,22 @@ async def skip_step(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str, reas
         tx.now,
     )
     return count == 1
+
+
+async def delete_steps(tx: Tx, owner_id: UserId, photo_ids: Sequence[PhotoId]) -> dict[PhotoId, datetime]:
+    """Forget all steps of these photos; return when the leases of those that ran end."""
+    rows = await tx.fetch(
+        """
+        WITH gone AS (
+            DELETE FROM steps WHERE owner_id = $1 AND photo_id = ANY ($2::uuid[])
+            RETURNING photo_id, state, lease_until
+        )
+        SELECT photo_id, max(lease_until) AS lease_until FROM gone WHERE state = 'running' GROUP BY photo_id
+        """,
+        owner_id,
+        photo_ids,
+    )
+    return {PhotoId(row["photo_id"]): row["lease_until"] for row in rows}
 
 
 def _step(row: Record) -> Step:

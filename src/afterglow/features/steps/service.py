@@ -1,12 +1,12 @@
 """Use cases of steps: plan, start, keep alive, finish, find what is due."""
 
 import random
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from afterglow.features.steps import repository
 from afterglow.features.steps.errors import RunLostError, StepNotFoundError, StepNotRetryableError
-from afterglow.features.steps.models import CANCELLED, Due, NewStep, Run, Step, StepState
+from afterglow.features.steps.models import CANCELLED, Due, GoodEnd, NewStep, Planned, Run, Step, StepState
 from afterglow.features.steps.rules import TryAgain, Verdict, describe, judge
 from afterglow.infra.db.database import Tx
 from afterglow.infra.queue.port import Job
@@ -18,17 +18,32 @@ async def list_steps(tx: Tx, owner_id: UserId, photo_ids: Sequence[PhotoId]) -> 
     return await repository.list_steps(tx, owner_id, photo_ids)
 
 
+async def list_steps_of(tx: Tx, photo_ids: Mapping[PhotoId, UserId]) -> dict[PhotoId, list[Step]]:
+    """Return all steps of photos of several owners, by photo."""
+    by_photo: dict[PhotoId, list[Step]] = {photo_id: [] for photo_id in photo_ids}
+    for step in await repository.list_steps_of(tx, photo_ids):
+        by_photo[step.photo_id].append(step)
+    return by_photo
+
+
 async def plan_steps(tx: Tx, owner_id: UserId, photo_id: PhotoId, steps: Sequence[NewStep]) -> None:
     """Record steps and wake the due ones at the commit; a step that runs now will run again.
 
     One that is delayed is left to whoever plans it again sooner, or else to the reconciler.
     """
-    if not steps:
+    await plan_all(tx, [Planned(owner_id, photo_id, step) for step in steps])
+
+
+async def plan_all(tx: Tx, planned: Sequence[Planned]) -> None:
+    """Do as `plan_steps`, for photos of several owners."""
+    # The same step of a photo may be planned by several: once is enough.
+    distinct = {(each.photo_id, each.step.name): each for each in planned}
+    if not distinct:
         return
-    await repository.insert_steps(tx, owner_id, photo_id, steps)
-    for step in steps:
-        if step.state is StepState.WAITING and not step.delay:
-            tx.defer(Job(task=step.name, photo_id=photo_id, priority=step.priority))
+    await repository.insert_steps(tx, list(distinct.values()))
+    for (photo_id, name), each in distinct.items():
+        if each.step.state is StepState.WAITING and not each.step.delay:
+            tx.defer(Job(task=name, photo_id=photo_id, priority=each.step.priority))
 
 
 async def start_runs(
@@ -53,9 +68,22 @@ async def finish(tx: Tx, run: Run, *, skipped_because: str | None = None) -> Non
     Raises:
         RunLostError: The lease has passed to another run; the transaction must not commit.
     """
-    state = StepState.SKIPPED if skipped_because else StepState.DONE
-    if not await repository.finish_run(tx, run, state, skipped_because):
+    if not await finish_all(tx, [GoodEnd(run, skipped_because)]):
         raise RunLostError
+
+
+async def finish_all(tx: Tx, ends: Sequence[GoodEnd]) -> set[RunId]:
+    """End runs well and return which have ended; the leases of the others have passed to other runs.
+
+    A step that was asked for again while it ran is woken.
+    """
+    if not ends:
+        return set()
+    ended = await repository.finish_runs(tx, ends)
+    for end in ends:
+        if due := ended.get(end.run.run_id):
+            tx.defer(Job(task=end.run.step, photo_id=due.photo_id, priority=due.priority))
+    return set(ended)
 
 
 async def fail(tx: Tx, run: Run, error: BaseException, max_attempts: int) -> Verdict:
@@ -107,6 +135,14 @@ async def cancel(tx: Tx, owner_id: UserId, photo_id: PhotoId, step: str, run_id:
     A running one loses its lease: its result is dropped. One that was never run takes the run id given.
     """
     return await repository.skip_step(tx, owner_id, photo_id, step, CANCELLED, run_id)
+
+
+async def stop_all(tx: Tx, owner_id: UserId, photo_ids: Sequence[PhotoId]) -> dict[PhotoId, datetime]:
+    """End all steps of photos that are being purged; return until when a run may still be at work on some of them.
+
+    Such a run has lost its lease: its result is dropped, and it is stopped when it would renew.
+    """
+    return await repository.delete_steps(tx, owner_id, photo_ids)
 
 
 async def list_due(tx: Tx, step: str, limit: int) -> list[Due]:

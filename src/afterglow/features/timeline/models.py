@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from uuid import UUID
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,25 +15,59 @@ class MonthCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """What a client needs to place and draw one photo."""
+class Months:
+    """All months of an owner, newest first; also those whose photos have all gone.
 
-    id: UUID
-    width: int | None
-    height: int | None
-    kind: str
-    status: str
-    placeholder: bytes | None
-    taken_local: datetime
-    derive_version: int
-    favorite: bool
-    duration_ms: int | None
+    Attributes:
+        version: Of the whole timeline: grows with every change that any tile shows.
+    """
+
+    months: Sequence[MonthCount]
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
-    """The tiles of one month, newest first."""
+class MonthColumns:
+    """The tiles of one month as columns, newest photo first.
+
+    The database writes each column as what stands between the brackets of a JSON array: a month may hold tens of
+    thousands of photos, and a Python object for each of their values would cost more than all else.
+    """
 
     month: date
     version: int
-    tiles: Sequence[Tile]
+    ids: str
+    ratios: str
+    placeholders: str
+    taken_local: str
+    kinds: str
+    statuses: str
+    derive_versions: str
+    favorites: str
+    durations: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRatios:
+    """The ratio bytes of one month's photos in timeline order, as they were at a version of the month."""
+
+    month: date
+    version: int
+    ratios: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One byte of aspect ratio for each photo in timeline order, as they were at a version of the timeline."""
+
+    version: int
+    ratios: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A day that was miscounted."""
+
+    day: date
+    counted: int
+    found: int

@@ -1,18 +1,13 @@
 """Wire types of the timeline."""
 
-import base64
 from datetime import date
-from typing import Any
 
 import orjson
 from pydantic import Field
 
-from afterglow.features.timeline.models import Month
+from afterglow.features.timeline.models import MonthColumns, Months
 from afterglow.features.timeline.rules import count_days, format_month
-from afterglow.infra.web.schemas import WireModel, iso_local
-
-# What a photo of unknown shape is laid out as, until its pixels are read.
-UNKNOWN_RATIO = 1.0
+from afterglow.infra.web.schemas import WireModel
 
 
 class MonthOut(WireModel):
@@ -46,23 +41,32 @@ class MonthColumnsOut(WireModel):
     days: list[tuple[date, int]] = Field(description="days with their number of photos, in the columns' order")
 
 
-def month_columns(month: Month) -> bytes:
+def months_json(months: Months) -> bytes:
+    """Return the months as JSON (`TimelineOut`), past Pydantic: a client asks for them all the time."""
+    shown = [{"month": format_month(month.month), "count": month.count} for month in months.months]
+    return orjson.dumps({"months": shown, "version": months.version})
+
+
+def month_json(columns: MonthColumns) -> bytes:
     """Return a month as JSON (`MonthColumnsOut`), past Pydantic: a month may hold tens of thousands of photos."""
-    tiles = month.tiles
-    columns: dict[str, Any] = {
-        "month": format_month(month.month),
-        "version": month.version,
-        "ids": [str(tile.id) for tile in tiles],
-        "ratios": [
-            round(tile.width / tile.height, 4) if tile.width and tile.height else UNKNOWN_RATIO for tile in tiles
-        ],
-        "placeholders": [base64.b64encode(tile.placeholder).decode() if tile.placeholder else None for tile in tiles],
-        "takenLocal": [iso_local(tile.taken_local) for tile in tiles],
-        "kinds": [tile.kind for tile in tiles],
-        "statuses": [tile.status for tile in tiles],
-        "v": [tile.derive_version for tile in tiles],
-        "favorites": [tile.favorite for tile in tiles],
-        "durations": [tile.duration_ms for tile in tiles],
-        "days": count_days([tile.taken_local for tile in tiles]),
-    }
-    return orjson.dumps(columns)
+    moments = columns.taken_local[1:-1].split('","') if columns.taken_local else []
+    return orjson.dumps(
+        {
+            "month": format_month(columns.month),
+            "version": columns.version,
+            "ids": _array(columns.ids),
+            "ratios": _array(columns.ratios),
+            "placeholders": _array(columns.placeholders),
+            "takenLocal": _array(columns.taken_local),
+            "kinds": _array(columns.kinds),
+            "statuses": _array(columns.statuses),
+            "v": _array(columns.derive_versions),
+            "favorites": _array(columns.favorites),
+            "durations": _array(columns.durations),
+            "days": count_days(moments),
+        }
+    )
+
+
+def _array(inner: str) -> orjson.Fragment:
+    return orjson.Fragment(f"[{inner}]")

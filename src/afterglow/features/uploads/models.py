@@ -32,6 +32,7 @@ class UploadSession:
     photo_id: PhotoId | None
     updated_at: datetime
     expires_at: datetime
+    tus_metadata: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,32 @@ class UploadRequest:
     checksum: Checksum | None = None
     modified_at: datetime | None = None
     device_id: UUID | None = None
+    tus_metadata: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an owner's files take up.
+
+    Attributes:
+        used_bytes: Sizes of all files, those in the trash included.
+        announced_bytes: Sizes that open sessions have announced, whatever of them has arrived.
+        open_sessions: How many those are.
+    """
+
+    used_bytes: int
+    announced_bytes: int
+    open_sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedDigest:
+    """What a client says that the bytes of one request hash to.
+
+    Attributes:
+        algorithm: As `hashlib` names it.
+        digest: The hash.
+    """
+
+    algorithm: str
+    digest: bytes

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from afterglow.features.uploads.models import SessionState, UploadRequest, UploadSession
+from afterglow.features.uploads.models import SessionState, UploadRequest, UploadSession, Usage
 from afterglow.infra.db.database import Record, Tx
 from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.ids import PhotoId, UploadId, UserId
 
 _COLUMNS = (
     "id, owner_id, filename, size_bytes, checksum, modified_at, device_id, offset_bytes, state, photo_id, updated_at, "
-    "expires_at"
+    "expires_at, tus_metadata"
 )
 
 
@@ -22,8 +22,8 @@ async def insert_session(
         """
         INSERT INTO upload_sessions
             (id, owner_id, filename, size_bytes, checksum, modified_at, device_id, state, created_at, updated_at,
-             expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $8, $9)
+             expires_at, tus_metadata)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $8, $9, $10)
         """,
         upload_id,
         owner_id,
@@ -34,6 +34,63 @@ async def insert_session(
         request.device_id,
         tx.now,
         expires_at,
+        request.tus_metadata,
+    )
+
+
+async def lock_usage(tx: Tx, owner_id: UserId) -> None:
+    """Have the owner's usage to oneself until the commit: nobody else opens a session or adds a file meanwhile."""
+    await tx.execute("SELECT FROM owner_usage WHERE owner_id = $1 FOR UPDATE", owner_id)
+
+
+async def get_usage(tx: Tx, owner_id: UserId) -> Usage:
+    """Return what the owner's files take up, and what is announced."""
+    row = await tx.fetch_row(
+        """
+        SELECT coalesce((SELECT used_bytes FROM owner_usage WHERE owner_id = $1), 0) AS used_bytes,
+               coalesce(sum(size_bytes), 0)::bigint AS announced_bytes, count(*) AS open_sessions
+        FROM upload_sessions
+        WHERE owner_id = $1 AND state = 'open'
+        """,
+        owner_id,
+    )
+    assert row is not None  # noqa: S101 - an aggregate always has its one row
+    return Usage(max(row["used_bytes"], 0), row["announced_bytes"], row["open_sessions"])
+
+
+async def list_sizes(tx: Tx, owner_id: UserId, checksums: Sequence[Checksum]) -> dict[Checksum, int]:
+    """Return the sizes of those of the owner's files that have these bytes [bytes]."""
+    rows = await tx.fetch(
+        "SELECT checksum, size_bytes FROM photo_files WHERE owner_id = $1 AND checksum = ANY ($2::bytea[])",
+        owner_id,
+        checksums,
+    )
+    return {Checksum(row["checksum"]): row["size_bytes"] for row in rows}
+
+
+async def want_session(tx: Tx, owner_id: UserId, upload_id: UploadId) -> None:
+    """Note that a request wanted to write to the session and could not."""
+    await tx.execute(
+        "UPDATE upload_sessions SET wanted_at = $3 WHERE id = $1 AND owner_id = $2 AND state = 'open'",
+        upload_id,
+        owner_id,
+        tx.now,
+    )
+
+
+async def is_wanted(tx: Tx, owner_id: UserId, upload_id: UploadId, since: datetime) -> bool:
+    """Return whether a request wanted to write to the session since a moment, or it is gone."""
+    return bool(
+        await tx.fetch_value(
+            """
+            SELECT NOT EXISTS (
+                SELECT FROM upload_sessions
+                WHERE id = $1 AND owner_id = $2 AND state = 'open' AND (wanted_at IS NULL OR wanted_at <= $3))
+            """,
+            upload_id,
+            owner_id,
+            since,
+        )
     )
 
 
@@ -120,4 +177,5 @@ def _session(row: Record) -> UploadSession:
         photo_id=PhotoId(row["photo_id"]) if row["photo_id"] else None,
         updated_at=row["updated_at"],
         expires_at=row["expires_at"],
+        tus_metadata=row["tus_metadata"],
     )

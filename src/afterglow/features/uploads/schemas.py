@@ -7,13 +7,12 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, StringConstraints, field_validator
 
 from afterglow.features.ingest.models import Accepted, Receipt
-from afterglow.features.uploads.models import UploadRequest, UploadSession
+from afterglow.features.uploads.models import UploadRequest, UploadSession, Usage
 from afterglow.features.uploads.rules import representable
-from afterglow.features.uploads.service import OpenedSession
+from afterglow.features.uploads.service import KnownReceipt, OpenedSession
 from afterglow.infra.web.filenames import clean_name
 from afterglow.infra.web.schemas import UtcTime, WireModel
 from afterglow.kernel.checksums import Checksum
-from afterglow.kernel.ids import PhotoId
 
 Hex = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$", to_lower=True)]
 MAX_CHECKSUMS = 10_000
@@ -24,11 +23,14 @@ class ReceiptOut(WireModel):
 
     state: Literal["received", "stored", "replicated"]
     at: UtcTime
+    signature: str | None = Field(
+        None, description="The whole receipt, signed by this server, to be kept; see docs/formats/receipt.md."
+    )
 
     @classmethod
-    def of(cls, receipt: Receipt) -> Self:
+    def of(cls, receipt: Receipt, signature: str | None = None) -> Self:
         """Return the wire form."""
-        return cls(state=receipt.state.value, at=receipt.at)
+        return cls(state=receipt.state.value, at=receipt.at, signature=signature)
 
 
 class OpenSession(WireModel):
@@ -127,13 +129,13 @@ class AcceptedOut(WireModel):
     tombstoned: bool = False
 
     @classmethod
-    def of(cls, accepted: Accepted) -> Self:
+    def of(cls, accepted: Accepted, signature: str | None) -> Self:
         """Return the wire form."""
         return cls(
             photo_id=accepted.photo_id,
             status=accepted.status.value if accepted.status else None,
             checksum=str(accepted.checksum),
-            receipt=ReceiptOut.of(accepted.receipt) if accepted.receipt else None,
+            receipt=ReceiptOut.of(accepted.receipt, signature) if accepted.receipt else None,
             duplicate=accepted.is_duplicate,
             in_trash=accepted.is_in_trash,
             tombstoned=accepted.is_tombstoned,
@@ -153,14 +155,64 @@ class ReceiptItem(WireModel):
     state: Literal["received", "stored", "replicated"]
     at: UtcTime
     photo_id: UUID
+    in_trash: bool = Field(description="The photo lies in the trash; sending it again does not bring it back.")
+    signature: str | None = Field(None, description="As in the answer to an upload; only with `?signed=1`.")
 
     @classmethod
-    def of(cls, checksum: Checksum, photo_id: PhotoId, receipt: Receipt) -> Self:
+    def of(cls, known: KnownReceipt, signature: str | None) -> Self:
         """Return the wire form."""
-        return cls(checksum=str(checksum), state=receipt.state.value, at=receipt.at, photo_id=photo_id)
+        return cls(
+            checksum=str(known.checksum),
+            state=known.receipt.state.value,
+            at=known.receipt.at,
+            photo_id=known.photo_id,
+            in_trash=known.is_in_trash,
+            signature=signature,
+        )
 
 
 class ReceiptsOut(WireModel):
     """Receipts, in the order of the checksums asked for."""
 
     items: list[ReceiptItem]
+    tombstoned: list[str] = Field(
+        description="Those of the checksums that the owner has purged: they would not be taken, so don't send them."
+    )
+
+
+class PublicKey(WireModel):
+    """A public key of the server, as a JWK (RFC 7517, RFC 8037)."""
+
+    kty: str
+    crv: str
+    x: str
+    kid: str
+    use: str
+    alg: str
+
+
+class KeySet(WireModel):
+    """The public keys that this server signs receipts with."""
+
+    keys: list[PublicKey]
+
+
+class UsageOut(WireModel):
+    """What an account takes up, in bytes."""
+
+    used_bytes: int = Field(description="Originals of all photos, those in the trash included.")
+    announced_bytes: int = Field(description="What unfinished uploads have announced; it counts too.")
+    open_sessions: int = Field(description="Unfinished uploads.")
+    quota_bytes: int | None = Field(
+        description="Most that the account may take up; null: as much as there is room for."
+    )
+
+    @classmethod
+    def of(cls, usage: Usage, quota_bytes: int | None) -> Self:
+        """Return the wire form."""
+        return cls(
+            used_bytes=usage.used_bytes,
+            announced_bytes=usage.announced_bytes,
+            open_sessions=usage.open_sessions,
+            quota_bytes=quota_bytes,
+        )

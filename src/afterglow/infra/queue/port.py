@@ -38,7 +38,7 @@ class Job:
 class Enqueue(Protocol):
     """Puts wake-ups on the queue, inside the transaction of the given connection.
 
-    A job equal in task and photo to one that is queued or running is skipped silently.
+    A job equal in task and photo to one that is queued is skipped silently.
     """
 
     async def __call__(self, connection: Connection, jobs: Sequence[Job]) -> None:

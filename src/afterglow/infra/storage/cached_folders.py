@@ -15,6 +15,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from afterglow.kernel.faults import fault_point
+
 TOUCHED_EVERY: Final = timedelta(days=1)
 SETTLED_AFTER: Final = timedelta(hours=1)
 """Younger folders may be being written, and nobody may have seen what is in them: they are never removed."""
@@ -97,6 +99,7 @@ def remove_folders(root: Path, depth: int, now: datetime, before: date, share_by
         if not _is_settled(folder, now) or (day >= before and not is_shared):
             continue
         shutil.rmtree(folder.path, ignore_errors=True)
+        fault_point("cache.after-remove")
         with contextlib.suppress(OSError):
             folder.path.parent.rmdir()  # unless something else is in it
         left_bytes -= folder.size_bytes if is_shared else 0

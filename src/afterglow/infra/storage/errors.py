@@ -4,8 +4,8 @@ InvalidError        BadKeyError
 NotFoundError       ObjectMissingError  SourceMissingError  PartMissingError
 ConflictError       UploadBusyError  UploadSealedError  PartSizeError
 StorageFullError    (the kernel's own)
-UnavailableError    StoreMissingError  StoreIoError  NoHardLinksError
-CorruptError        AlreadyThereButDifferentError  CopyMismatchError  ShortReadError  ReadBackMismatchError
+UnavailableError    StoreMissingError  StoreIoError  NoHardLinksError  CopyMismatchError
+CorruptError        AlreadyThereButDifferentError  ShortReadError  ReadBackMismatchError
 """
 
 import errno
@@ -66,7 +66,7 @@ class AlreadyThereButDifferentError(CorruptError):
     code = "store.already-there-but-different"
 
 
-class CopyMismatchError(CorruptError):
+class CopyMismatchError(UnavailableError):
     """The copy read back is not what was to be stored; it was not kept."""
 
     code = "store.copy-mismatch"

@@ -15,9 +15,9 @@ from stat import S_ISREG
 
 from afterglow.infra.storage import files
 from afterglow.infra.storage.errors import ObjectMissingError, ShortReadError, StoreMissingError, storage_errors
-from afterglow.infra.storage.local_place import opened_source, place, place_content, require_equal
+from afterglow.infra.storage.local_place import opened_source, place, place_content, place_instead, require_equal
 from afterglow.infra.storage.local_tree import list_folder, may_hold, remove_temporaries
-from afterglow.infra.storage.port import ObjectStat, PutResult, require_key
+from afterglow.infra.storage.port import ObjectStat, PutResult, corrupt_key, require_key
 from afterglow.infra.storage.room import DiskUsage, disk_usage
 from afterglow.infra.storage.threads import finish_in_thread, open_in_thread
 from afterglow.kernel.checksums import Checksum
@@ -61,6 +61,10 @@ class LocalStore:
     async def put(self, key: str, source: Path, checksum: Checksum) -> PutResult:
         """Move a file into the store; see the port. It is linked into place, or copied where that is impossible."""
         return await finish_in_thread(self._put, require_key(key), source, checksum)
+
+    async def replace_corrupt(self, key: str, source: Path, checksum: Checksum) -> str | None:
+        """Move a file to where a corrupt one lies, which gets another name; see the port."""
+        return await finish_in_thread(self._replace_corrupt, require_key(key), source, checksum)
 
     async def open_range(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Return the object's bytes in chunks of up to 256 KiB; see the port."""
@@ -175,8 +179,7 @@ class LocalStore:
 
     def _put(self, key: str, source: Path, checksum: Checksum) -> PutResult:
         *parts, name = key.split("/")
-        if source.resolve().is_relative_to(self.root.resolve()):
-            raise ValueError(f"{source} lies in the store itself")
+        self._require_outside(source)
         with (
             storage_errors(f"put {key}"),
             opened_source(source) as opened,
@@ -191,6 +194,25 @@ class LocalStore:
             source.unlink(missing_ok=True)
             fault_point("store.after-unlink")
             return PutResult(size_bytes=os.fstat(opened).st_size, was_there=was_there)
+
+    def _replace_corrupt(self, key: str, source: Path, checksum: Checksum) -> str | None:
+        *parts, name = key.split("/")
+        self._require_outside(source)
+        aside_key = corrupt_key(key, utc_now())
+        with (
+            storage_errors(f"replace {key}"),
+            opened_source(source) as opened,
+            self._opened_folders(parts, make=True) as chain,
+        ):
+            aside = aside_key.rsplit("/", 1)[-1]
+            was_corrupt = place_instead(opened, source, chain[-1], name, checksum, aside)
+            self._sync_folders(chain)
+            source.unlink(missing_ok=True)
+        return aside_key if was_corrupt else None
+
+    def _require_outside(self, source: Path) -> None:
+        if source.resolve().is_relative_to(self.root.resolve()):
+            raise ValueError(f"{source} lies in the store itself")
 
     def _open(self, key: str) -> FileIO:
         *parts, name = key.split("/")

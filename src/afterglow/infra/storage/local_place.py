@@ -15,6 +15,7 @@ from afterglow.infra.storage.errors import (
     AlreadyThereButDifferentError,
     CopyMismatchError,
     NoHardLinksError,
+    ShortReadError,
     SourceMissingError,
 )
 from afterglow.kernel.checksums import Checksum
@@ -90,6 +91,46 @@ def place_content(content: bytes, folder: int, name: str) -> bool:
     return True
 
 
+def place_instead(opened: int, source: Path, folder: int, name: str, checksum: Checksum, aside: str) -> bool:
+    """Make the source's bytes appear under a name whose file, if it has other bytes, gets another name first.
+
+    The source's bytes are on this disk before anything is moved: no want of room can come in between.
+
+    Returns:
+        Whether a file was set aside.
+
+    Raises:
+        CopyMismatchError: The copy does not have the checksum.
+        NoHardLinksError: The file system has none.
+        OSError: A read, write or flush failed; see the port for what is left.
+    """
+    with _temporary_name(folder) as temporary:
+        place(opened, source, folder, temporary, checksum)
+        is_wrong = _exists(folder, name) and not _is_equal(folder, name, checksum)
+        if is_wrong:
+            _set_aside(folder, name, aside)
+        # The name may be taken by the right file; whoever holds the checksum's lock is the only one to put.
+        with suppress(FileExistsError):
+            _link_temporary(folder, temporary, name)
+    return is_wrong
+
+
+def _set_aside(folder: int, name: str, aside: str) -> None:
+    _link_temporary(folder, name, aside)
+    files.sync_folder(folder)
+    fault_point("store.after-aside")
+    os.unlink(name, dir_fd=folder)
+    fault_point("store.before-instead")
+
+
+def _is_equal(folder: int, name: str, checksum: Checksum) -> bool:
+    try:
+        require_equal(folder, name, checksum)
+    except AlreadyThereButDifferentError:
+        return False
+    return True
+
+
 def require_equal(folder: int, name: str, checksum: Checksum) -> None:
     """Prove that the file under a name has the checksum, and flush it: who put it may have been killed before.
 
@@ -99,7 +140,11 @@ def require_equal(folder: int, name: str, checksum: Checksum) -> None:
     """
     with files.closing(os.open(name, files.OPEN_FILE, dir_fd=folder)) as existing:
         files.sync_file(existing)
-        if files.read_back(existing) != checksum:
+        try:
+            found = files.read_back(existing)
+        except ShortReadError as error:
+            raise AlreadyThereButDifferentError(f"{name} ends before its size") from error
+        if found != checksum:
             raise AlreadyThereButDifferentError(f"{name} does not hold the bytes of {checksum}")
 
 
@@ -120,6 +165,8 @@ def _place_link(opened: int, source: Path, folder: int, name: str, checksum: Che
         if error.errno not in _LINK_REFUSED:
             raise
         _place_copy(opened, folder, name, checksum)
+    else:
+        _require_there(folder, name, os.fstat(opened))
 
 
 def _place_copy(opened: int, folder: int, name: str, checksum: Checksum) -> None:
@@ -128,7 +175,7 @@ def _place_copy(opened: int, folder: int, name: str, checksum: Checksum) -> None
             files.copy_file(opened, copy)
             files.sync_file(copy)
         with files.closing(os.open(temporary, files.OPEN_FILE, dir_fd=folder)) as copy:
-            if files.read_back(copy) != checksum:
+            if not files.reads_back_as(copy, checksum):
                 raise CopyMismatchError(f"the copy for {name} does not have the checksum {checksum}")
         fault_point("store.after-copy")
         _link_temporary(folder, temporary, name)
@@ -141,6 +188,17 @@ def _link_temporary(folder: int, temporary: str, name: str) -> None:
         if error.errno in _LINK_REFUSED:
             raise NoHardLinksError from error
         raise
+    _require_there(folder, name, os.stat(temporary, dir_fd=folder, follow_symlinks=False))
+
+
+def _require_there(folder: int, name: str, proven: os.stat_result) -> None:
+    """Prove that a new name leads to the file whose bytes were proven: a disk may acknowledge a link and lose it."""
+    try:
+        is_there = os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), proven)
+    except FileNotFoundError:
+        is_there = False
+    if not is_there:
+        raise OSError(errno.EIO, "the link was acknowledged and is not there")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from afterglow.infra.storage.errors import (
     SourceMissingError,
     StoreMissingError,
 )
-from afterglow.infra.storage.port import ObjectStat, PutResult, require_key
+from afterglow.infra.storage.port import ObjectStat, PutResult, corrupt_key, require_key
 from afterglow.infra.storage.room import DiskUsage
 from afterglow.infra.storage.threads import finish_in_thread
 from afterglow.kernel.checksums import Checksum
@@ -61,6 +61,23 @@ class MemoryStore:
             raise AlreadyThereButDifferentError
         await finish_in_thread(source.unlink, missing_ok=True)
         return PutResult(size_bytes=len(content), was_there=found is not None)
+
+    async def replace_corrupt(self, key: str, source: Path, checksum: Checksum) -> str | None:
+        """Move a file to where a corrupt object lies, which gets another key; see the port."""
+        self._require(key)
+        found = self._objects.get(key)
+        if found is None or Checksum.of(found.content) == checksum:
+            await self.put(key, source, checksum)
+            return None
+        aside_key = corrupt_key(key, utc_now())
+        try:
+            content = await finish_in_thread(source.read_bytes)
+        except FileNotFoundError as error:
+            raise SourceMissingError from error
+        self._create(key, content, checksum)
+        self._objects[aside_key] = found
+        await finish_in_thread(source.unlink, missing_ok=True)
+        return aside_key
 
     async def open_range(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Return the object's bytes in chunks; see the port."""

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,11 +44,12 @@ class Hashes:
         """Return an independent copy."""
         return Hashes(self.offset_bytes, self.sha256.copy(), self.sha1.copy())
 
-    def copy_at(self, offset_bytes: int) -> "Hashes | None":
-        """Return a copy to go on from an offset; None if these are not the hashes of that many bytes."""
-        if offset_bytes == 0:
-            return Hashes()
-        return self.copy() if self.offset_bytes == offset_bytes else None
+
+def hashes_at(known: Sequence[Hashes], offset_bytes: int) -> Hashes | None:
+    """Return a copy of those hashes that go on from an offset; None if none are of that many bytes."""
+    if offset_bytes == 0:
+        return Hashes()
+    return next((hashes.copy() for hashes in known if hashes.offset_bytes == offset_bytes), None)
 
 
 def lock_part(path: Path, flags: int) -> int:
@@ -89,18 +91,20 @@ def is_sealed(stat: os.stat_result) -> bool:
     return not stat.st_mode & _WRITE_BITS or stat.st_nlink > 1
 
 
-def seal_part(path: Path, streamed: Hashes | None, size_bytes: int | None) -> SealedFile:
+def seal_part(path: Path, known: Sequence[Hashes], size_bytes: int | None) -> SealedFile:
     """Prove a part; see `Spool.seal`."""
     with files.closing(lock_part(path, os.O_RDONLY)) as opened:
         found_bytes = os.fstat(opened).st_size
         if size_bytes is not None and found_bytes != size_bytes:
             raise PartSizeError(offset=found_bytes)
-        if streamed is None or streamed.offset_bytes != found_bytes:
-            streamed = _hash_part(opened)
+        if any(hashes.offset_bytes > found_bytes for hashes in known):
+            path.unlink()  # the disk took more bytes than it holds
+            raise ReadBackMismatchError
+        streamed = hashes_at(known, found_bytes) or _hash_part(opened)
         _make_durable(opened, path)
         fault_point("spool.after-sync")
         checksum = Checksum(streamed.sha256.digest())
-        if files.read_back(opened) != checksum:
+        if not files.reads_back_as(opened, checksum):
             path.unlink()  # sealing it again would compare the wrong bytes with themselves
             raise ReadBackMismatchError
     return SealedFile(path, found_bytes, checksum, streamed.sha1.digest())

@@ -3,7 +3,8 @@
 What may be trusted:
 
 - An object that `put` has acknowledged is complete, durable and equal to its checksum, and stays so until `delete`.
-- No operation overwrites, renames or appends to an object. A wrong object under a key is an error, never repaired here.
+- No operation overwrites, renames or appends to an object. A wrong object under a key is an error; `replace_corrupt`
+  alone, asked by who has the right bytes at hand, gives the key to those and the wrong ones another key.
 - A crash at any instant leaves either no object under the key or the whole one; the source file is only removed after
   the object is durable, so one of the two always holds the bytes.
 - An absent disk is never mistaken for an empty store: every operation, reads included, first proves that the store is
@@ -13,7 +14,7 @@ What may be trusted:
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -81,6 +82,31 @@ class ObjectStore(Protocol):
             NoHardLinksError: The file system can't put a file in place without the risk of overwriting.
         """
 
+    async def replace_corrupt(self, key: str, source: Path, checksum: Checksum) -> str | None:
+        """Move a complete file to where an object lies that is not what its checksum says, which is kept set aside.
+
+        The object is read back first: one that is right after all, or is gone, makes this a `put`. Else its file gets
+        the key `<key>.corrupt-<time>`, should it be worth a look, or all that is left.
+        A crash at any instant leaves under the key the wrong object, none, or the right one whole; the wrong bytes are
+        under one of their keys, and the right ones in the source until they are durable under theirs.
+
+        The caller guarantees what it does for `put`.
+
+        Args:
+            key: Name of the object, see `original_key`.
+            source: File to move; removed only after the object is durable, kept whenever this raises.
+            checksum: SHA-256 of the source.
+
+        Returns:
+            The key under which the corrupt object lies now; None if there was none.
+
+        Raises:
+            CopyMismatchError: The store had to copy, and the copy or the source is not what `checksum` says.
+            SourceMissingError: There is no such file.
+            StorageFullError: No room.
+            NoHardLinksError: The file system can't put a file in place without the risk of overwriting.
+        """
+
     async def open_range(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Return the object's bytes from `start` up to, not including, `end`, in chunks of bounded size.
 
@@ -140,6 +166,20 @@ class ObjectStore(Protocol):
 
     async def usage(self) -> DiskUsage | None:
         """Return size and free space of the store's disk; None where there is no bound."""
+
+
+def corrupt_key(key: str, moment: datetime) -> str:
+    """Return the key under which a corrupt object is kept that was found at a moment.
+
+    Raises:
+        BadKeyError: The key is too long to become another.
+    """
+    return require_key(f"{corrupt_prefix(key)}{moment.astimezone(UTC):%Y%m%dt%H%M%S%fz}")
+
+
+def corrupt_prefix(key: str) -> str:
+    """Return how the keys begin under which corrupt objects of a key are kept."""
+    return f"{key}.corrupt-"
 
 
 def original_key(checksum: Checksum) -> str:

@@ -8,9 +8,10 @@ The spool lies on a local disk (it relies on `flock`), best on the store's own: 
 """
 
 import asyncio
+import contextlib
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,12 +19,13 @@ from pathlib import Path
 from uuid import UUID
 
 from afterglow.infra.storage import files
-from afterglow.infra.storage.errors import PartMissingError, storage_errors
-from afterglow.infra.storage.part import Hashes, SealedFile, lock_part, seal_part
+from afterglow.infra.storage.errors import PartMissingError, ReadBackMismatchError, StoreIoError, storage_errors
+from afterglow.infra.storage.part import Hashes, SealedFile, hashes_at, lock_part, seal_part
 from afterglow.infra.storage.part_writer import PartWriter, prepare_part
 from afterglow.infra.storage.room import disk_usage, require_room
 from afterglow.infra.storage.threads import finish_in_thread, open_in_thread
 from afterglow.kernel.clock import utc_now
+from afterglow.kernel.errors import StorageFullError
 from afterglow.kernel.faults import fault_point
 from afterglow.kernel.ids import UploadId
 
@@ -47,7 +49,7 @@ class Spool:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._hashes: OrderedDict[UploadId, Hashes] = OrderedDict()
+        self._hashes: OrderedDict[UploadId, Sequence[Hashes]] = OrderedDict()
 
     def part_path(self, upload_id: UploadId) -> Path:
         """Return where an upload's bytes lie; nothing is proven."""
@@ -70,7 +72,8 @@ class Spool:
         """Open an upload for appending, as its only writer, and cut what lies beyond the durable offset.
 
         When the block ends normally, everything written has reached the file, but only `sync` or `seal` make it
-        durable. When it ends by an exception, bytes since the last `sync` may be lost.
+        durable. When it ends by an exception, bytes since the last `sync` may be lost; when there was no room, they are
+        cut off at once.
 
         Args:
             upload_id: The upload; its part is made if `offset_bytes` is 0.
@@ -87,20 +90,29 @@ class Spool:
         with storage_errors(f"open upload {upload_id}"):
             opened = await open_in_thread(prepare_part, self.part_path(upload_id), offset_bytes)
         with opened:
-            hashes = self._hashes.pop(upload_id, None) or Hashes()
-            writer = PartWriter(opened.fileno(), offset_bytes, limit_bytes, hashes.copy_at(offset_bytes))
+            hashes = hashes_at(self._hashes.pop(upload_id, ()), offset_bytes)
+            writer = PartWriter(opened.fileno(), offset_bytes, limit_bytes, hashes)
             try:
                 yield writer
                 await writer.flush()
+            except StorageFullError:
+                # What was never promised is the first that may go, and others want the room (STO-5).
+                with contextlib.suppress(StoreIoError):
+                    await writer.rewind()
+                raise
             finally:
-                self._remember(upload_id, writer.kept_hashes())
+                try:
+                    await writer.settle()
+                finally:
+                    self._remember(upload_id, writer.known_hashes())
 
     async def seal(self, upload_id: UploadId, *, size_bytes: int | None = None) -> SealedFile:
         """Prove an upload: flush it, make it read-only, drop it from the cache, read it back and hash it again.
 
-        Idempotent. What is compared is the hash of the bytes as they came in; where that is lost with the process
-        that took them, the hash of the file as the page cache holds it. Only bytes that a `sync` made durable before
-        a crash may be sealed after it, so pass the durable size then.
+        Idempotent. What is compared is the hash of the bytes as they came in, also at a second time, when the store was
+        away at the first; where that is lost with the process that took them, the hash of the file as the page cache
+        holds it. Only bytes that a `sync` made durable before a crash may be sealed after it, so pass the durable size
+        then.
 
         Args:
             upload_id: The upload; nobody may be writing to it.
@@ -118,10 +130,14 @@ class Spool:
             StoreIoError: The disk failed; after a failed flush the part was thrown away.
         """
         with storage_errors(f"seal upload {upload_id}"):
-            sealed = await finish_in_thread(
-                seal_part, self.part_path(upload_id), self._hashes.get(upload_id), size_bytes
-            )
-        self._hashes.pop(upload_id, None)
+            try:
+                sealed = await finish_in_thread(
+                    seal_part, self.part_path(upload_id), self._hashes.get(upload_id, ()), size_bytes
+                )
+            except ReadBackMismatchError:
+                self._hashes.pop(upload_id, None)
+                raise
+        self._remember_least(upload_id)
         fault_point("spool.sealed")
         return sealed
 
@@ -175,11 +191,16 @@ class Spool:
             usage = await asyncio.to_thread(disk_usage, self.root)
         require_room(usage, size_bytes, reserve_bytes, reserve_percent)
 
-    def _remember(self, upload_id: UploadId, hashes: Hashes) -> None:
+    def _remember(self, upload_id: UploadId, hashes: Sequence[Hashes]) -> None:
         self._hashes[upload_id] = hashes
         self._hashes.move_to_end(upload_id)
         while len(self._hashes) > _REMEMBERED_HASHES:
             self._hashes.popitem(last=False)
+
+    def _remember_least(self, upload_id: UploadId) -> None:
+        """Let a sealed part's hash be the first to be forgotten: its file is about to be moved away."""
+        if upload_id in self._hashes:
+            self._hashes.move_to_end(upload_id, last=False)
 
 
 def _read_head(path: Path, count: int) -> bytes:
@@ -194,6 +215,7 @@ def _discard_part(path: Path) -> bool:
     try:
         with files.closing(lock_part(path, os.O_RDONLY)):
             path.unlink()
+            fault_point("spool.after-discard")
     except PartMissingError:
         return False
     return True

@@ -28,7 +28,7 @@ async def finish_in_thread(work: Callable[P, R], /, *args: P.args, **kwargs: P.k
         asyncio.CancelledError: The task was cancelled; the work was still finished first.
     """
     running = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    if cancelled := await _outlast(running):
+    if cancelled := await outlast(running):
         if not running.cancelled():
             running.exception()  # seen, so that asyncio does not log it as lost
         raise cancelled
@@ -42,14 +42,14 @@ async def open_in_thread(work: Callable[P, C], /, *args: P.args, **kwargs: P.kwa
         asyncio.CancelledError: The task was cancelled; nothing stays open.
     """
     running = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    if cancelled := await _outlast(running):
+    if cancelled := await outlast(running):
         if not running.cancelled() and running.exception() is None:
             running.result().close()
         raise cancelled
     return running.result()
 
 
-async def _outlast(running: "asyncio.Future[R]") -> asyncio.CancelledError | None:
+async def outlast(running: "asyncio.Future[R]") -> asyncio.CancelledError | None:
     """Wait until the work is over, whatever happens; returns the cancellation that came meanwhile."""
     cancelled = None
     while not running.done():

@@ -56,6 +56,7 @@ CLIENT_CLOSED_REQUEST = 499  # nobody reads it; nginx's number for the same
 
 # Names of RFC 9110; those of `http.HTTPStatus` changed with Python 3.13.
 _TITLES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Content", 499: "Client Closed"}
+_TITLES |= {460: "Checksum Mismatch"}  # of tus 1.0
 _CODES = {400: "request.invalid", 413: "too-large", 415: "unsupported-type", 401: "unauthenticated"}
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

@@ -22,7 +22,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file, and why."""
+    """What became of one file, and why.
+
+    Attributes:
+        receipt: The server's signed receipt, to be kept; see docs/formats/receipt.md.
+    """
 
     path: Path
     verdict: Verdict
@@ -30,6 +34,7 @@ class Outcome:
     checksum: str | None = None
     photo_id: str | None = None
     reason: str | None = None
+    receipt: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the members that are known, in the style of the HTTP interface."""
@@ -40,6 +45,7 @@ class Outcome:
             "checksum": self.checksum,
             "photoId": self.photo_id,
             "reason": self.reason,
+            "receipt": self.receipt,
         }
         return {name: value for name, value in members.items() if value is not None}
 

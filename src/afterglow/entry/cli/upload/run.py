@@ -23,7 +23,8 @@ HASH_AHEAD: Final = 64
 BATCH_FILES: Final = 500
 BATCH_BYTES: Final = 256 * MIB
 """A batch is asked about when it has so many files or bytes: the first upload should not wait for 500 videos."""
-KNOWN_STATES: Final = {"received", "stored", "replicated"}
+KNOWN_STATES: Final = {"stored", "replicated"}
+"""Of a file that is only `received` the server may have lost the original, and takes it again."""
 INTERRUPTED_CODE: Final = 130
 
 

@@ -173,7 +173,8 @@ class Transfer:
         if answer.get("tombstoned"):
             return self._outcome(Verdict.SKIPPED, reason="deleted for good on the server earlier")
         verdict = Verdict.DUPLICATE if answer.get("duplicate") else Verdict.UPLOADED
-        return self._outcome(verdict, photo_id=answer["photoId"])
+        receipt = (answer.get("receipt") or {}).get("signature")
+        return self._outcome(verdict, photo_id=answer["photoId"], receipt=receipt)
 
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         return patiently(lambda: self._known(lambda: self._api.call(method, path, **request)), self._pause)
@@ -192,5 +193,7 @@ class Transfer:
                 raise SessionGoneError(error.status, error.problem) from error
             raise
 
-    def _outcome(self, verdict: Verdict, *, photo_id: str | None = None, reason: str | None = None) -> Outcome:
-        return Outcome(self._file.path, verdict, self._file.size_bytes, self._checksum, photo_id, reason)
+    def _outcome(
+        self, verdict: Verdict, *, photo_id: str | None = None, reason: str | None = None, receipt: str | None = None
+    ) -> Outcome:
+        return Outcome(self._file.path, verdict, self._file.size_bytes, self._checksum, photo_id, reason, receipt)

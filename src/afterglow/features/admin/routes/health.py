@@ -23,10 +23,10 @@ async def live() -> LiveOut:
 
 @router.get("/ready", responses={503: {"model": ReadyOut, "description": "A part is ill."}})
 async def ready(response: Response, ports: Ports) -> ReadyOut:
-    """Tell which parts are well; 503 when one is not."""
+    """Tell which parts are well; 503 when one is not, except for a full disk: then only uploads are refused."""
     parts = await service.check_health(ports)
     is_well = all(part.is_well for part in parts)
-    if not is_well:
+    if not all(part.is_well for part in parts if part.is_needed):
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     shown = [PartOut(name=part.name, ok=part.is_well, problem=part.problem) for part in parts]
     return ReadyOut(status="ok" if is_well else "ill", parts=shown)

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from afterglow.features.admin.models import PartHealth
+from afterglow.features.admin.service.ports import Reserves
 from afterglow.infra.db.database import Database
+from afterglow.infra.scanning.port import NoScanner, Scanner
 from afterglow.infra.storage.port import ObjectStore
 from afterglow.infra.storage.spool import Spool
 from afterglow.kernel.errors import AfterglowError, UnavailableError
@@ -17,6 +19,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # A part that takes longer is as good as away; a hung network disk would take for ever.
 _ANSWER_WITHIN_S = 5.0
+DISK = "disk"
 
 
 class NotMigratedError(UnavailableError):
@@ -27,12 +30,14 @@ class NotMigratedError(UnavailableError):
 
 @dataclass(frozen=True, slots=True)
 class HealthPorts:
-    """The parts whose health is asked for."""
+    """The parts whose health is asked for; without reserves nothing is said of the disk's room."""
 
     database: Database
     store: ObjectStore
     spool: Spool
     is_migrated: Callable[[], Awaitable[bool]]
+    scanner: Scanner = field(default_factory=NoScanner)
+    reserves: Reserves | None = None
 
 
 async def check_health(ports: HealthPorts) -> list[PartHealth]:
@@ -52,8 +57,25 @@ async def check_health(ports: HealthPorts) -> list[PartHealth]:
     async def spool() -> None:
         await ports.spool.require_room(0, 0, 0)
 
+    async def scanner() -> None:
+        await ports.scanner.describe()
+
     checks = {"database": database, "schema": schema, "originals": ports.store.check, "spool": spool}
-    return await asyncio.gather(*(_check(name, check) for name, check in checks.items()))
+    if ports.scanner.is_on:
+        checks["scanner"] = scanner
+    parts = [_check(name, check) for name, check in checks.items()]
+    if ports.reserves:
+        parts.append(_check_room(ports.spool, ports.reserves))
+    return await asyncio.gather(*parts)
+
+
+async def _check_room(spool: Spool, reserves: Reserves) -> PartHealth:
+    """Return whether uploads are taken: below the reserve they are refused, and all else goes on (STO-5)."""
+
+    async def room() -> None:
+        await spool.require_room(0, reserves.full_bytes, reserves.full_percent)
+
+    return replace(await _check(DISK, room), is_needed=False)
 
 
 async def _check(name: str, check: Callable[[], Awaitable[None]]) -> PartHealth:

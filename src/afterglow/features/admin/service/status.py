@@ -10,7 +10,7 @@ from afterglow.features.admin.rules import FAILURES_OVER, SEEN_WITHIN, disk_stat
 from afterglow.features.admin.service.measuring import DERIVATIVES, ORIGINALS, PHOTOS
 from afterglow.features.admin.service.ports import AdminPorts, Reserves, require_administrator
 from afterglow.infra.db.database import Tx
-from afterglow.infra.storage.room import disk_usage
+from afterglow.infra.storage.room import DiskUsage, disk_usage
 from afterglow.kernel.principal import Principal
 
 
@@ -38,8 +38,17 @@ async def get_status(tx: Tx, ports: AdminPorts, principal: Principal) -> Status:
 
 
 async def read_disk(folder: Path, reserves: Reserves) -> Disk:
-    """Return how much room the disk of a folder has."""
-    usage = await asyncio.to_thread(disk_usage, folder)
+    """Return how much room there is on the disk of the data folder; where its parts lie on several, on the fullest."""
+    disks = [_judge(usage, reserves) for usage in await asyncio.to_thread(_usages, folder)]
+    return min(disks, key=lambda disk: disk.free_bytes - disk.full_below_bytes)
+
+
+def _usages(folder: Path) -> list[DiskUsage]:
+    parts = {part.stat().st_dev: part for part in folder.iterdir() if part.is_dir()}
+    return [disk_usage(part) for part in ({folder.stat().st_dev: folder} | parts).values()]
+
+
+def _judge(usage: DiskUsage, reserves: Reserves) -> Disk:
     low_below_bytes = reserves.low_below(usage.total_bytes)
     full_below_bytes = reserves.full_below(usage.total_bytes)
     return Disk(

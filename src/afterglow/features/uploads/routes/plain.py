@@ -7,16 +7,13 @@ from fastapi import APIRouter, Request, Response
 from afterglow.features.photos.models import Source
 from afterglow.features.uploads import service
 from afterglow.features.uploads.errors import FieldNotSupportedError, MissingFileError, SecondFileError
-from afterglow.features.uploads.routes.request import Ports, announced_bytes
+from afterglow.features.uploads.routes.request import Ports, Signer, announced_bytes, signature_of
 from afterglow.features.uploads.rules import parse_modified_at
-from afterglow.features.uploads.schemas import (
-    AcceptedOut,
-)
-from afterglow.features.uploads.service import UploadPorts
+from afterglow.features.uploads.schemas import AcceptedOut
+from afterglow.features.uploads.service import ReceivedFile, UploadPorts
 from afterglow.infra.web.auth import CurrentPrincipal
 from afterglow.infra.web.idempotency import IdempotentRoute
 from afterglow.infra.web.multipart import FieldPart, FilePart, stream_multipart
-from afterglow.kernel.ids import UploadId
 from afterglow.kernel.principal import Principal
 
 router = APIRouter(prefix="/api", tags=["upload"], route_class=IdempotentRoute)
@@ -42,26 +39,28 @@ _FORM = {
 
 
 @router.post("/upload", status_code=HTTPStatus.CREATED, openapi_extra=_FORM)
-async def upload(request: Request, response: Response, ports: Ports, principal: CurrentPrincipal) -> AcceptedOut:
+async def upload(
+    request: Request, response: Response, ports: Ports, principal: CurrentPrincipal, signer: Signer
+) -> AcceptedOut:
     """Take one file as an ordinary form (`curl -F file=@a.jpg`); 200 instead of 201 when nothing new was kept."""
-    upload_id, source = await _receive_form(request, ports, principal)
-    accepted = await service.accept_file(ports, principal, upload_id, source)
+    has_quota = await service.require_room_for_file(ports, principal, announced_bytes(request))
+    file, source = await _receive_form(request, ports, principal)
+    accepted = await service.accept_file(ports, principal, file, source, has_quota=has_quota)
     if accepted.is_duplicate or accepted.is_tombstoned:
         response.status_code = HTTPStatus.OK
-    return AcceptedOut.of(accepted)
+    return AcceptedOut.of(accepted, signature_of(accepted, file.size_bytes, signer, principal))
 
 
-async def _receive_form(request: Request, ports: UploadPorts, principal: Principal) -> tuple[UploadId, Source]:
+async def _receive_form(request: Request, ports: UploadPorts, principal: Principal) -> tuple[ReceivedFile, Source]:
     """Stream the form's file into the spool; nothing stays if the rest of the form is wrong."""
-    await service.require_room_for_file(ports, principal, announced_bytes(request))
-    upload_id: UploadId | None = None
+    file: ReceivedFile | None = None
     name, modified_at = "", None
     try:
         async for part in stream_multipart(request):
             match part:
-                case FilePart(name="file") if upload_id is None:
+                case FilePart(name="file") if file is None:
                     name = part.filename
-                    upload_id = await service.receive_file(ports, principal, part.chunks)
+                    file = await service.receive_file(ports, principal, part.chunks)
                 case FilePart(name="file"):
                     raise SecondFileError
                 case FieldPart(name="file"):
@@ -71,9 +70,9 @@ async def _receive_form(request: Request, ports: UploadPorts, principal: Princip
                 case _:
                     raise FieldNotSupportedError(field=part.name)
     except BaseException:
-        if upload_id:
-            await service.discard_file(ports, upload_id)
+        if file:
+            await service.discard_file(ports, file)
         raise
-    if upload_id is None:
+    if file is None:
         raise MissingFileError
-    return upload_id, Source("upload", name, modified_at)
+    return file, Source("upload", name, modified_at)

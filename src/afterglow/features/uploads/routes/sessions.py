@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from afterglow.features.uploads import service
-from afterglow.features.uploads.routes.request import Ports, announced_bytes, body_of
+from afterglow.features.uploads.routes.request import Ports, Signer, chunk_of, signature_of
 from afterglow.features.uploads.schemas import (
     AcceptedOut,
     OffsetOut,
@@ -25,10 +25,20 @@ router = APIRouter(prefix="/api", tags=["upload"], route_class=IdempotentRoute)
 
 
 _CHUNK = {
+    "parameters": [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": f"What the body hashes to, such as `{example}`.",
+        }
+        for name, example in (("Upload-Checksum", "sha256 <base64>"), ("Content-Digest", "sha-256=:<base64>:"))
+    ],
     "requestBody": {
         "required": True,
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
+    },
 }
 
 
@@ -43,11 +53,12 @@ async def open_session(body: OpenSession, ports: Ports, principal: CurrentPrinci
 async def put_chunk(
     upload_id: UUID, offset: Annotated[int, Query(ge=0)], request: Request, ports: Ports, principal: CurrentPrincipal
 ) -> OffsetOut:
-    """Append the body at `offset`; the answer's offset is durable."""
+    """Append the body at `offset`; the answer's offset is durable.
+
+    A chunk whose hash is announced, by `Upload-Checksum` or `Content-Digest`, is kept only if it is right.
+    """
     try:
-        new_offset = await service.append(
-            ports, principal, UploadId(upload_id), offset, body_of(request), announced_bytes(request)
-        )
+        new_offset = await service.append(ports, principal, UploadId(upload_id), chunk_of(request, offset))
     except ConnectionAbortedError as error:
         raise ClientDisconnect from error
     return OffsetOut(offset=new_offset)
@@ -69,9 +80,10 @@ async def head_session(upload_id: UUID, tx: ReadTx, principal: CurrentPrincipal)
 
 
 @router.post("/upload-sessions/{upload_id}/complete")
-async def complete(upload_id: UUID, ports: Ports, principal: CurrentPrincipal) -> AcceptedOut:
+async def complete(upload_id: UUID, ports: Ports, principal: CurrentPrincipal, signer: Signer) -> AcceptedOut:
     """Make the uploaded file a photo; the receipt says what is proven."""
-    return AcceptedOut.of(await service.complete(ports, principal, UploadId(upload_id)))
+    done = await service.complete(ports, principal, UploadId(upload_id))
+    return AcceptedOut.of(done.accepted, signature_of(done.accepted, done.session.size_bytes, signer, principal))
 
 
 @router.delete("/upload-sessions/{upload_id}", status_code=HTTPStatus.NO_CONTENT)

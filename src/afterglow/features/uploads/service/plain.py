@@ -1,6 +1,7 @@
 """One plain file: streamed into the spool, and made a photo when its form has ended well."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from afterglow.features.access.service import Action, require_action
 from afterglow.features.ingest import service as ingest
@@ -8,7 +9,9 @@ from afterglow.features.ingest.models import Accepted, Arrival
 from afterglow.features.photos.models import Source
 from afterglow.features.uploads.errors import BytesLostError, FileTooLargeError
 from afterglow.features.uploads.service.ports import UploadPorts, require_room
-from afterglow.infra.storage.errors import ReadBackMismatchError
+from afterglow.features.uploads.service.quota import require_quota
+from afterglow.infra.db.database import Tx
+from afterglow.infra.storage.errors import PartSizeError, ReadBackMismatchError
 from afterglow.kernel.errors import TooLargeError
 from afterglow.kernel.ids import UploadId, new_id
 from afterglow.kernel.principal import Principal
@@ -18,8 +21,18 @@ from afterglow.kernel.units import KIB
 _FORM_BYTES = 256 * KIB
 
 
-async def require_room_for_file(ports: UploadPorts, principal: Principal, form_bytes: int | None) -> None:
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """A plain file that lies in the spool."""
+
+    upload_id: UploadId
+    size_bytes: int
+
+
+async def require_room_for_file(ports: UploadPorts, principal: Principal, form_bytes: int | None) -> bool:
     """Refuse a file that can't be taken before the first byte of its form is read.
+
+    Returns whether the owner has a quota: then `accept_file` looks again, now that the size is known.
 
     Args:
         ports: Of uploads.
@@ -29,14 +42,18 @@ async def require_room_for_file(ports: UploadPorts, principal: Principal, form_b
     Raises:
         ActionForbiddenError: The credential does not allow uploads.
         FileTooLargeError: It is larger than the limit, whatever else the form holds.
+        QuotaExceededError: It is larger than what the owner's quota leaves, whatever else the form holds.
         StorageFullError: There is no room.
     """
     require_action(principal, Action.CHANGE)
-    await require_room(ports, max((form_bytes or 0) - _FORM_BYTES, 0))
+    least_bytes = max((form_bytes or 0) - _FORM_BYTES, 1)
+    await require_room(ports, least_bytes)
+    async with ports.ingest.database.transaction(principal.owners, read_only=True) as tx:
+        return await require_quota(tx, principal.user_id, least_bytes)
 
 
-async def receive_file(ports: UploadPorts, principal: Principal, chunks: AsyncIterator[bytes]) -> UploadId:
-    """Stream one plain file into the spool and return its upload; `accept_file` makes it a photo.
+async def receive_file(ports: UploadPorts, principal: Principal, chunks: AsyncIterator[bytes]) -> ReceivedFile:
+    """Stream one plain file into the spool and return it; `accept_file` makes it a photo.
 
     Raises:
         ActionForbiddenError: The credential does not allow uploads.
@@ -49,33 +66,57 @@ async def receive_file(ports: UploadPorts, principal: Principal, chunks: AsyncIt
         async with ports.ingest.spool.writer(upload_id, limit_bytes=ports.limits.max_bytes) as writer:
             async for chunk in chunks:
                 await writer.write(chunk)
+        return ReceivedFile(upload_id, writer.offset_bytes)
     except TooLargeError as error:
         await ports.ingest.spool.discard(upload_id)
         raise FileTooLargeError(limit=ports.limits.max_bytes) from error
     except BaseException:
         await ports.ingest.spool.discard(upload_id)
         raise
-    return upload_id
 
 
-async def accept_file(ports: UploadPorts, principal: Principal, upload_id: UploadId, source: Source) -> Accepted:
+async def accept_file(
+    ports: UploadPorts, principal: Principal, file: ReceivedFile, source: Source, *, has_quota: bool
+) -> Accepted:
     """Make a plain file a photo.
+
+    Args:
+        ports: Of uploads.
+        principal: Who sent it.
+        file: In the spool.
+        source: Where it comes from.
+        has_quota: Whether the owner has one, as `require_room_for_file` said.
 
     Raises:
         EmptyFileError: No bytes.
         UnsupportedFileTypeError: Not a photo or video of a kind that is taken.
         BytesLostError: The disk holds other bytes than came in.
+        QuotaExceededError: More than the owner's quota leaves, now that its size is known.
         UnavailableError: The store is away; nothing is kept, send it again later.
     """
+
+    async def within_quota(tx: Tx, accepted: Accepted) -> None:
+        # For those that pass the look below at the same time: the file counts already, and nobody else can add one
+        # before this commits. Its bytes stay without a row until the sweep.
+        if has_quota and accepted.photo_id and not accepted.is_duplicate:
+            await require_quota(tx, principal.user_id, 0)
+
     try:
-        return await ingest.accept(ports.ingest, Arrival(upload_id, principal.user_id, source))
+        if has_quota:
+            async with ports.ingest.database.transaction(principal.owners, read_only=True) as tx:
+                await require_quota(tx, principal.user_id, file.size_bytes)
+        arrival = Arrival(file.upload_id, principal.user_id, source, size_bytes=file.size_bytes)
+        return await ingest.accept(ports.ingest, arrival, within_quota)
+    except PartSizeError as error:
+        await ports.ingest.spool.discard(file.upload_id)
+        raise BytesLostError from error
     except ReadBackMismatchError as error:
         raise BytesLostError from error
     except BaseException:
-        await ports.ingest.spool.discard(upload_id)
+        await ports.ingest.spool.discard(file.upload_id)
         raise
 
 
-async def discard_file(ports: UploadPorts, upload_id: UploadId) -> None:
+async def discard_file(ports: UploadPorts, file: ReceivedFile) -> None:
     """Throw away a plain file that will not become a photo."""
-    await ports.ingest.spool.discard(upload_id)
+    await ports.ingest.spool.discard(file.upload_id)

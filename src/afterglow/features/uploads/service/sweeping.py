@@ -5,10 +5,12 @@ from datetime import timedelta
 import structlog
 
 from afterglow.features.uploads import repository
+from afterglow.features.uploads.service.completing import accept_session
 from afterglow.features.uploads.service.ports import UploadPorts
-from afterglow.features.uploads.service.sessions import accept_session, keep_alive
+from afterglow.features.uploads.service.sessions import keep_alive
 from afterglow.infra.storage.errors import UploadBusyError
 from afterglow.kernel.errors import AfterglowError, UnavailableError
+from afterglow.kernel.faults import fault_point
 from afterglow.kernel.ids import UploadId, UserId
 
 # Parts whose upload nobody knows are left alone for this long: a plain upload has no session.
@@ -32,6 +34,7 @@ async def sweep(
     """
     await _finish_completed(ports, unfinished_age)
     expired = await ports.ingest.database.run([], lambda tx: repository.expire_sessions(tx, _BATCH))
+    fault_point("upload.after-expiry")
     removed = 0
     for upload_id in expired:
         removed += await _discard_idle(ports, upload_id)
