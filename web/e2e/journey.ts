@@ -1,5 +1,6 @@
 /**
- * The first journey through the real product (WEB-1, WEB-2, WEB-4, DER-4): claim, log in, upload, look, download.
+ * The journey through the real product (WEB-1…WEB-5, DER-4, DWN-2, TML-3, SYN-4, ADM-1): claim, log in, upload, look,
+ * pick, download, delete and undo it, delete for ever and allow it again, and look after the server.
  *
  *     AFTERGLOW_URL=http://127.0.0.1:2480 AFTERGLOW_CLAIM_CODE=… AFTERGLOW_PHOTOS=folder AFTERGLOW_SCREENSHOTS=folder \
  *       node e2e/journey.ts
@@ -13,8 +14,11 @@ import { collectComplaints, launch, type Page } from "./support/browser.ts";
 import { check } from "./support/check.ts";
 import { readSettings, type Settings } from "./support/settings.ts";
 import { claim, logIn, logOut, type Person } from "./steps/accounts.ts";
+import { checkAdmin } from "./steps/admin.ts";
 import { checkLook } from "./steps/look.ts";
 import { checkGrid, checkPhoto } from "./steps/photos.ts";
+import { checkSelection } from "./steps/selection.ts";
+import { checkDeletion, checkTrash } from "./steps/trash.ts";
 import { checkDuplicate, dropOne, uploadByField } from "./steps/uploads.ts";
 
 const ADA: Person = { name: "Ada", email: "ada@example.org", password: "correct horse battery staple" };
@@ -55,6 +59,10 @@ async function travel(settings: Settings): Promise<void> {
       await checkDuplicate(journey);
       await checkGrid(journey);
       await checkPhoto(journey);
+      await checkSelection(journey);
+      await checkTrash(journey);
+      await checkDeletion(journey);
+      await checkAdmin(journey);
       await checkLook(journey);
       check(complaints.length === 0, "the browser's console has no complaints", complaints);
       journey.say("the browser's console has no complaints");

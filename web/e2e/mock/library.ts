@@ -36,6 +36,12 @@ function idOf(index: number): string {
 export class Library {
   readonly months: Month[] = [];
   readonly uploaded: MockPhoto[] = [];
+  /** Photos in the trash, with the time at which they were put there; the last one is the newest. */
+  readonly trashed = new Map<string, string>();
+  /** Photos that were deleted for ever. */
+  readonly purged = new Set<string>();
+  /** Told with the timeline, so that clients see when it changed. */
+  version = 1;
 
   constructor(photoCount: number, monthCount = 130) {
     let left = photoCount;
@@ -54,6 +60,10 @@ export class Library {
       const month = takenLocal.slice(0, 7);
       counts.set(month, (counts.get(month) ?? 0) + 1);
     }
+    for (const id of [...this.trashed.keys(), ...this.purged]) {
+      const month = this.lookUp(id)?.takenLocal.slice(0, 7) ?? "";
+      counts.set(month, (counts.get(month) ?? 0) - 1);
+    }
     return [...counts].map(([month, count]) => ({ month, count })).sort((a, b) => (a.month < b.month ? 1 : -1));
   }
 
@@ -61,10 +71,16 @@ export class Library {
     const invented = this.months.find((entry) => entry.month === month);
     const photos = Array.from({ length: invented?.count ?? 0 }, (_, i) => this.invent(invented, i));
     const uploads = this.uploaded.filter(({ takenLocal }) => takenLocal.startsWith(month));
-    return [...uploads, ...photos].sort((a, b) => (a.takenLocal < b.takenLocal ? 1 : -1));
+    return [...uploads, ...photos]
+      .filter(({ id }) => !this.trashed.has(id) && !this.purged.has(id))
+      .sort((a, b) => (a.takenLocal < b.takenLocal ? 1 : -1));
   }
 
   find(id: string): MockPhoto | undefined {
+    return this.purged.has(id) ? undefined : this.lookUp(id);
+  }
+
+  private lookUp(id: string): MockPhoto | undefined {
     const upload = this.uploaded.find((photo) => photo.id === id);
     if (upload !== undefined) return upload;
     const index = Number.parseInt(id.slice(-12), 16);
@@ -73,7 +89,7 @@ export class Library {
   }
 
   findChecksum(checksum: string): MockPhoto | undefined {
-    return this.uploaded.find((photo) => photo.checksum === checksum);
+    return this.uploaded.find((photo) => photo.checksum === checksum && !this.purged.has(photo.id));
   }
 
   add(filename: string, bytes: Buffer): MockPhoto {
@@ -90,6 +106,7 @@ export class Library {
       checksum: createHash("sha256").update(bytes).digest("hex"),
     };
     this.uploaded.push(photo);
+    this.version += 1;
     return photo;
   }
 

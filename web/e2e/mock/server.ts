@@ -8,9 +8,12 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { extname } from "node:path";
 
+import { serveAdmin } from "./admin.ts";
 import { Library } from "./library.ts";
 import { renderPng } from "./picture.ts";
+import { Trash } from "./trash.ts";
 import { monthColumns, photoDetails } from "./wire.ts";
+import { zip } from "./zip.ts";
 
 const PORT = Number(process.env["MOCK_PORT"] ?? 2499);
 const PHOTOS = Number(process.env["MOCK_PHOTOS"] ?? 2000);
@@ -31,7 +34,9 @@ interface Session {
 }
 
 const library = new Library(PHOTOS);
+const trash = new Trash(library);
 const sessions = new Map<string, Session>();
+const archives = new Map<string, Buffer>();
 const tokens = new Set<string>();
 let owner: { email: string; password: string; name: string } | null = null;
 if (process.env["MOCK_CLAIMED"]) owner = { email: "ada@example.org", password: "secret", name: "Ada" };
@@ -113,7 +118,9 @@ function serveUpload(path: string, query: URLSearchParams, body: Buffer, respons
     const known = library.findChecksum(checksum);
     const session = randomUUID();
     sessions.set(session, { filename, parts: [], offset: 0 });
-    const extra = known === undefined ? { alreadyExists: false } : { alreadyExists: true, photoId: known.id };
+    const isTombstoned = trash.refuses(checksum);
+    const inTrash = known !== undefined && library.trashed.has(known.id);
+    const extra = { alreadyExists: known !== undefined, photoId: known?.id, inTrash, tombstoned: isTombstoned };
     send(response, 201, { id: session, uploadUrl: "", chunkSize: CHUNK_BYTES, offset: 0, ...extra });
     return;
   }
@@ -141,6 +148,33 @@ function serveUpload(path: string, query: URLSearchParams, body: Buffer, respons
   }
 }
 
+function serveDownloads(body: Buffer, response: ServerResponse): void {
+  const { photoIds } = JSON.parse(body.toString()) as { photoIds: string[] };
+  const photos = photoIds.flatMap((id) => library.find(id) ?? []);
+  // Now and then an original is gone, so that the client's warning can be seen.
+  const held = photos.filter(({ fate }) => fate !== "failed");
+  const missing = photos
+    .filter(({ fate }) => fate === "failed")
+    .map(({ id, filename }) => ({ photoId: id, filename, role: "primary", reason: "missing" }));
+  const archive = zip(held.map(({ filename, bytes, seed }) => [filename, bytes ?? renderPng(seed, 64, 64)]));
+  const id = randomUUID();
+  archives.set(id, archive);
+  const filename = "Afterglow.zip";
+  send(response, 201, { url: `/api/downloads/${id}`, filename, size: archive.length, count: held.length, missing });
+}
+
+function serveArchive(id: string, response: ServerResponse): void {
+  const archive = archives.get(id);
+  if (archive === undefined) problem(response, 404, "download.not-found", "No such download.");
+  else {
+    const headers = {
+      "Content-Type": "application/zip",
+      "Content-Disposition": 'attachment; filename="Afterglow.zip"',
+    };
+    response.writeHead(200, { ...headers, "Content-Length": archive.length }).end(archive);
+  }
+}
+
 async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname: path, searchParams: query } = new URL(request.url ?? "/", "http://mock");
   if (!path.startsWith("/api/")) {
@@ -160,15 +194,28 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
     tokens.delete(token);
     response.writeHead(204).end();
   } else if (path === "/api/auth/me") send(response, 200, { id: "1", role: "admin", ...owner });
-  else if (path === "/api/timeline") send(response, 200, { months: library.counts(), version: "1" });
+  else if (path === "/api/timeline") send(response, 200, { months: library.counts(), version: library.version });
   else if (path.startsWith("/api/timeline/")) send(response, 200, monthColumns(library, path.split("/")[3] ?? ""));
   else if (path.startsWith("/api/upload-sessions")) serveUpload(path, query, body, response);
   else if (path.startsWith("/api/photos/")) {
     const [, , , id = "", kind] = path.split("/");
     const photo = library.find(id);
-    if (kind !== undefined) serveBytes(id, kind, query, response);
+    if (request.method === "DELETE") {
+      trash.move([id]);
+      response.writeHead(204).end();
+    } else if (kind !== undefined) serveBytes(id, kind, query, response);
     else if (photo === undefined) problem(response, 404, "photo.not-found", "No such photo.");
-    else send(response, 200, photoDetails(photo));
+    else send(response, 200, photoDetails(photo, library.trashed.get(id) ?? null));
+  } else if (path === "/api/downloads") serveDownloads(body, response);
+  else if (path.startsWith("/api/downloads/")) serveArchive(path.split("/")[3] ?? "", response);
+  else if (path.startsWith("/api/trash") || path.startsWith("/api/tombstones")) {
+    const answer = trash.answer(request.method ?? "GET", path, query, body);
+    if (answer === null) response.writeHead(204).end();
+    else send(response, 200, answer);
+  } else if (path.startsWith("/api/admin/") || path.startsWith("/api/health/")) {
+    const answer = serveAdmin(request.method ?? "GET", path, query);
+    if (answer === null) problem(response, 404, "job.not-found", "No such job.");
+    else send(response, path === "/api/health/ready" && process.env["MOCK_ILL"] ? 503 : 200, answer);
   } else problem(response, 404, "http.404", "No such route.");
 }
 

@@ -10,7 +10,7 @@ export function monthColumns(library: Library, month: string): Record<string, un
   }
   return {
     month,
-    version: "1",
+    version: library.version,
     ids: photos.map(({ id }) => id),
     ratios: photos.map(({ ratio }) => ratio),
     placeholders: photos.map((photo) => (versionOf(photo) > 0 ? placeholderOf(photo) : null)),
@@ -24,7 +24,7 @@ export function monthColumns(library: Library, month: string): Record<string, un
   };
 }
 
-export function photoDetails(photo: MockPhoto): Record<string, unknown> {
+export function photoDetails(photo: MockPhoto, deletedAt: string | null = null): Record<string, unknown> {
   const status = statusOf(photo);
   const isReady = versionOf(photo) > 0;
   const stateOf = (done: boolean) => (done ? "done" : "running");
@@ -67,6 +67,7 @@ export function photoDetails(photo: MockPhoto): Record<string, unknown> {
     favorite: false,
     description: "",
     damaged: null,
+    deletedAt,
     v: versionOf(photo),
     steps: [
       { step: "metadata", state: "done", attempts: 1, version: 1 },

@@ -6,7 +6,7 @@ import { FIELD_FILES } from "../support/settings.ts";
 /** Generous, because the server may share two slow cores with everything else. */
 const PROCESSED_MS = 180_000;
 
-async function photoCount(journey: Journey): Promise<number> {
+export async function photoCount(journey: Journey): Promise<number> {
   const timeline = await journey.page.evaluate(async () => {
     const answer = await fetch("/api/timeline");
     return (await answer.json()) as { months: { count: number }[] };
@@ -14,7 +14,7 @@ async function photoCount(journey: Journey): Promise<number> {
   return timeline.months.reduce((sum, { count }) => sum + count, 0);
 }
 
-async function waitForEnd(journey: Journey, account: RegExp): Promise<void> {
+export async function waitForEnd(journey: Journey, account: RegExp): Promise<void> {
   const panel = journey.page.getByRole("region", { name: "Uploads" });
   await eventually(
     `the upload panel accounts for all files as ${account}`,
@@ -24,7 +24,7 @@ async function waitForEnd(journey: Journey, account: RegExp): Promise<void> {
   );
 }
 
-async function closePanel({ page }: Journey): Promise<void> {
+export async function closePanel({ page }: Journey): Promise<void> {
   await page.getByRole("button", { name: "Close uploads" }).click();
   await page.getByRole("region", { name: "Uploads" }).waitFor({ state: "detached" });
 }

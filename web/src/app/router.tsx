@@ -4,12 +4,14 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  notFound,
   Outlet,
   redirect,
 } from "@tanstack/react-router";
 
-import { serverInfoQuery, sessionQuery } from "@/features/accounts";
+import { isManager, serverInfoQuery, sessionQuery } from "@/features/accounts";
 
+import { readJobsSearch } from "./jobs-search";
 import { RouteError, RouteNotFound } from "./route-states";
 import type { Services } from "./services";
 
@@ -74,10 +76,55 @@ const photoRoute = createRoute({
   component: lazyRouteComponent(() => import("./pages/photo-route"), "PhotoRoute"),
 });
 
+const trashRoute = createRoute({
+  getParentRoute: () => memberRoute,
+  path: "/trash",
+  component: lazyRouteComponent(() => import("./pages/trash-route"), "TrashRoute"),
+});
+
+const rememberedRoute = createRoute({
+  getParentRoute: () => memberRoute,
+  path: "/trash/remembered",
+  component: lazyRouteComponent(() => import("./pages/remembered-route"), "RememberedRoute"),
+});
+
+const adminRoute = createRoute({
+  getParentRoute: () => memberRoute,
+  path: "/admin",
+  beforeLoad: ({ context }) => {
+    if (!isManager(context.user)) throw notFound();
+  },
+  component: lazyRouteComponent(() => import("./pages/admin-route"), "AdminRoute"),
+});
+
+const adminOverviewRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: "/",
+  component: lazyRouteComponent(() => import("./pages/admin-overview-route"), "AdminOverviewRoute"),
+});
+
+const adminJobsRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: "/jobs",
+  validateSearch: readJobsSearch,
+  component: lazyRouteComponent(() => import("./pages/admin-jobs-route"), "AdminJobsRoute"),
+});
+
+const adminSchedulesRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: "/schedules",
+  component: lazyRouteComponent(() => import("./pages/admin-schedules-route"), "AdminSchedulesRoute"),
+});
+
 const routeTree = rootRoute.addChildren([
   claimRoute,
   loginRoute,
-  memberRoute.addChildren([timelineRoute.addChildren([photosRoute, photoRoute])]),
+  memberRoute.addChildren([
+    timelineRoute.addChildren([photosRoute, photoRoute]),
+    trashRoute,
+    rememberedRoute,
+    adminRoute.addChildren([adminOverviewRoute, adminJobsRoute, adminSchedulesRoute]),
+  ]),
 ]);
 
 export function makeRouter(services: Services) {

@@ -6,15 +6,26 @@ import { Icon, type IconName, Logo } from "@/shared/ui";
 import styles from "./navigation.module.css";
 
 interface Destination {
-  to: "/";
+  to: "/" | "/trash" | "/admin";
   icon: IconName;
   label: string;
 }
 
 /** The pages there are; a new page is one line here. */
-const DESTINATIONS: readonly Destination[] = [{ to: "/", icon: "photos", label: "Photos" }];
+const DESTINATIONS: readonly Destination[] = [
+  { to: "/", icon: "photos", label: "Photos" },
+  { to: "/trash", icon: "trash", label: "Trash" },
+];
+const MANAGER_DESTINATIONS: readonly Destination[] = [...DESTINATIONS, { to: "/admin", icon: "gauge", label: "Admin" }];
 
-export function Navigation({ children }: { children: ReactNode }): ReactElement {
+interface NavigationProps {
+  /** Whether the person looks after the server. */
+  isManager: boolean;
+  children: ReactNode;
+}
+
+export function Navigation({ isManager, children }: NavigationProps): ReactElement {
+  const destinations = isManager ? MANAGER_DESTINATIONS : DESTINATIONS;
   return (
     <nav className={styles["nav"]} aria-label="Main">
       <Link to="/" className={styles["brand"]} aria-label="Afterglow, to your photos">
@@ -22,7 +33,7 @@ export function Navigation({ children }: { children: ReactNode }): ReactElement 
         <span>Afterglow</span>
       </Link>
       <ul>
-        {DESTINATIONS.map(({ to, icon, label }) => (
+        {destinations.map(({ to, icon, label }) => (
           <li key={to}>
             <Link to={to} className={styles["link"]} activeProps={{ "data-active": "" }}>
               <Icon name={icon} size={22} />

@@ -13,10 +13,18 @@ const PROCESSING_POLL_MS = 2_500;
 /** Months that nobody looks at stay this long. */
 const MONTH_GC_MS = 60_000;
 
+/** The months, and when they were asked for [`performance.now()`]: what was removed before is not among them. */
+export interface AskedMonths extends TimelineMonths {
+  askedAtMs: number;
+}
+
 export const monthsQuery = (hasProcessing = false) =>
   queryOptions({
     queryKey: [KEY, "months"],
-    queryFn: ({ signal }): Promise<TimelineMonths> => unwrap(api.GET("/api/timeline", { signal })),
+    queryFn: async ({ signal }): Promise<AskedMonths> => {
+      const askedAtMs = performance.now();
+      return { ...(await unwrap(api.GET("/api/timeline", { signal }))), askedAtMs };
+    },
     staleTime: 10_000,
     refetchInterval: hasProcessing ? PROCESSING_POLL_MS : false,
   });
@@ -55,9 +63,18 @@ export function makeMonthSource(client: QueryClient): MonthSource {
     }
   };
   return {
+    remembered: (month) => {
+      const { queryKey } = monthQuery(month);
+      // What is known to have changed is not what the server counts.
+      return client.getQueryState(queryKey)?.isInvalidated === true ? undefined : client.getQueryData(queryKey);
+    },
     markStale: () => void client.invalidateQueries({ queryKey: [KEY, "month"], refetchType: "none" }),
     load: (month, signal) => fetchMonth(month, signal, Infinity),
-    reload: (month, signal) => fetchMonth(month, signal, 0),
+    reload: async (month, signal) => {
+      // An answer that is on its way may be of before the change.
+      await client.cancelQueries({ queryKey: monthQuery(month).queryKey, exact: true });
+      return fetchMonth(month, signal, 0);
+    },
   };
 }
 

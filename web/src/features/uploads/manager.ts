@@ -78,6 +78,7 @@ export class UploadManager {
         photoId: null,
         isProcessed: false,
         note: null,
+        declined: null,
         failedAt: null,
       };
       this.entries.set(item.id, { item, file, abort: new AbortController() });
@@ -156,7 +157,7 @@ export class UploadManager {
         this.update(entry, { note });
       },
     });
-    if (result.kind === "declined") this.update(entry, { phase: "declined", note: result.note });
+    if (result.kind === "declined") this.update(entry, { phase: "declined", declined: result.reason });
     else if (result.kind === "duplicate") this.update(entry, { phase: "duplicate", photoId: result.photoId });
     else this.follow(entry, result.photoId);
   }

@@ -2,6 +2,7 @@
 import { api, ApiError, putBytes, unwrap, type UploadSession } from "@/shared/api";
 
 import { backoffMs, MAX_TRIES } from "./model/backoff";
+import type { DeclineReason } from "./model/item";
 
 export interface Transfer {
   file: File;
@@ -14,10 +15,8 @@ export interface Transfer {
   onTrouble: (note: string | null) => void;
 }
 
-export type TransferResult = { kind: "uploaded" | "duplicate"; photoId: string } | { kind: "declined"; note: string };
-
-const TOMBSTONED = "You deleted this photo for good earlier, so it was not taken again.";
-const IN_TRASH = "This photo is in your trash. Restore it there if you want it back.";
+export type TransferResult =
+  { kind: "uploaded" | "duplicate"; photoId: string } | { kind: "declined"; reason: DeclineReason };
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -90,8 +89,8 @@ async function sendChunks(transfer: Transfer, session: UploadSession): Promise<v
 
 /** What a session or a completed upload says of the photo; null when its bytes are still wanted. */
 function resultOf(answer: { tombstoned: boolean; inTrash: boolean; photoId?: string | null }, isKnown: boolean) {
-  if (answer.tombstoned) return { kind: "declined", note: TOMBSTONED } as const;
-  if (answer.inTrash) return { kind: "declined", note: IN_TRASH } as const;
+  if (answer.tombstoned) return { kind: "declined", reason: "tombstoned" } as const;
+  if (answer.inTrash) return { kind: "declined", reason: "in-trash" } as const;
   if (isKnown && answer.photoId) return { kind: "duplicate", photoId: answer.photoId } as const;
   return null;
 }

@@ -346,6 +346,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/downloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Order
+         * @description Freeze a selection and give the URL of a ZIP archive of its originals; nothing is read before it is fetched.
+         */
+        post: operations["downloads_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/downloads/{download_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Archive
+         * @description Give the archive; its length is known before the first byte, and any range is the same whenever it is asked for.
+         *
+         *     The connection breaks off where an original can't be read or is not what it was.
+         */
+        get: operations["downloads_get_archive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Feed
+         * @description Give everything of the caller's once, page by page, and then every change.
+         *
+         *     Without a cursor it begins with all photos. Several changes of one thing are told as what it is now. An expired
+         *     cursor (410 `feed.cursor-expired`), or one of before a restore (410 `feed.resync`), can't be gone on from: begin
+         *     without one, and drop what does not come again.
+         */
+        get: operations["feed_read_feed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health/live": {
         parameters: {
             query?: never;
@@ -375,7 +441,7 @@ export interface paths {
         };
         /**
          * Ready
-         * @description Tell which parts are well; 503 when one is not.
+         * @description Tell which parts are well; 503 when one is not, except for a full disk: then only uploads are refused.
          */
         get: operations["health_ready"];
         put?: never;
@@ -420,7 +486,11 @@ export interface paths {
         get: operations["photos_get_photo"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Trash Photo
+         * @description Put a photo into the trash; one that is there already stays there.
+         */
+        delete: operations["photos_trash_photo"];
         options?: never;
         head?: never;
         patch?: never;
@@ -558,6 +628,8 @@ export interface paths {
         /**
          * List Receipts
          * @description Tell what is proven of the bytes behind these checksums, as far as the caller has them here.
+         *
+         *     With `signed=1` each receipt comes signed, to be kept.
          */
         post: operations["upload_list_receipts"];
         delete?: never;
@@ -606,6 +678,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/servers/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Keys
+         * @description Return the public keys that this server signs receipts with, as a JWK set; for everybody.
+         */
+        get: operations["upload_list_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/timeline": {
         parameters: {
             query?: never;
@@ -626,6 +718,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/timeline/layout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Layout
+         * @description Give one byte of aspect ratio for each photo in timeline order, behind a header with count and version.
+         *
+         *     See docs/formats/timeline-layout.md. The months of `GET /api/timeline` divide it if their version is the same.
+         */
+        get: operations["timeline_get_layout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/timeline/{month}": {
         parameters: {
             query?: never;
@@ -635,7 +749,7 @@ export interface paths {
         };
         /**
          * Get Month
-         * @description Give a month's photos as columns; the ETag follows its version, so an unchanged month costs no photos.
+         * @description Give a month's photos as columns.
          */
         get: operations["timeline_get_month"];
         put?: never;
@@ -644,6 +758,187 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/tombstones": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tombstones
+         * @description List purged files, newest first, each with what tried to bring it back.
+         */
+        get: operations["trash_list_tombstones"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tombstones/{checksum}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Allow Checksum
+         * @description Allow a purged file again: its next upload is taken, and ends the tombstone.
+         */
+        delete: operations["trash_allow_checksum"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Trash
+         * @description List the trash, newest deletion first; pages stay stable while photos come and go.
+         */
+        get: operations["trash_list_trash"];
+        put?: never;
+        /**
+         * Trash Photos
+         * @description Put photos into the trash, up to 50,000 at once.
+         */
+        post: operations["trash_trash_photos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trash/empty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Empty Trash
+         * @description Remove all that is in the trash now for good, and remember the checksums.
+         */
+        post: operations["trash_empty_trash"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trash/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Purge Photos
+         * @description Remove photos of the trash for good, and remember their checksums; photos that are not in the trash stay.
+         */
+        post: operations["trash_purge_photos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trash/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore Photos
+         * @description Take photos out of the trash, as they were.
+         */
+        post: operations["trash_restore_photos"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tus Create
+         * @description Open an upload (tus "creation"), with its first bytes if there are any ("creation-with-upload").
+         *
+         *     `Upload-Metadata` may hold `filename`, `modifiedAt` (ISO 8601) or `lastModified` (ms), `deviceId`, and `checksum`
+         *     (SHA-256, hex digits), with which nothing has to be sent that is known already.
+         */
+        post: operations["upload_tus_create"];
+        delete?: never;
+        /**
+         * Tus Options
+         * @description Tell which versions and extensions of tus are spoken; for everybody.
+         */
+        options: operations["upload_tus_options"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tus/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Tus Delete
+         * @description Forget an upload and its bytes (tus "termination"); a photo that it already became stays.
+         */
+        delete: operations["upload_tus_delete"];
+        options?: never;
+        /**
+         * Tus Head
+         * @description Tell the offset. Of a file that is whole it is only told once the file is a photo, to which this leads.
+         */
+        head: operations["upload_tus_head"];
+        /**
+         * Tus Patch
+         * @description Append bytes at `Upload-Offset`; with the last of them the file becomes a photo, or is refused.
+         *
+         *     Should the store be away (503), the same request without bytes tries again.
+         */
+        patch: operations["upload_tus_patch"];
         trace?: never;
     };
     "/api/upload": {
@@ -725,6 +1020,8 @@ export interface paths {
         /**
          * Put Chunk
          * @description Append the body at `offset`; the answer's offset is durable.
+         *
+         *     A chunk whose hash is announced, by `Upload-Checksum` or `Content-Digest`, is kept only if it is right.
          */
         put: operations["upload_put_chunk"];
         post?: never;
@@ -748,6 +1045,26 @@ export interface paths {
          * @description Make the uploaded file a photo; the receipt says what is proven.
          */
         post: operations["upload_complete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Usage
+         * @description Tell what the caller's files take up, and what is left of the quota.
+         */
+        get: operations["upload_get_usage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -974,6 +1291,46 @@ export interface components {
             step: string;
         };
         /**
+         * FeedItemOut
+         * @description What has become of a thing.
+         */
+        FeedItemOut: {
+            /**
+             * Data
+             * @description a photo as `GET /api/photos/{id}` gives it, also from the trash (`deletedAt`); of a tombstone `{type, id, reason}`
+             */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "photo" | "album" | "person" | "vehicle" | "tombstone";
+            /** Updatedat */
+            updatedAt: string;
+        };
+        /**
+         * FeedOut
+         * @description News in their order.
+         */
+        FeedOut: {
+            /**
+             * Cursor
+             * @description where to go on; opaque
+             */
+            cursor: string;
+            /**
+             * Hasmore
+             * @description whether there are more at once; else ask again later
+             */
+            hasMore: boolean;
+            /** Items */
+            items: components["schemas"]["FeedItemOut"][];
+        };
+        /**
          * FieldError
          * @description One field of a request that is not as it should be.
          */
@@ -1080,6 +1437,14 @@ export interface components {
          */
         JobStatus: "pending" | "running" | "completed" | "failed";
         /**
+         * KeySet
+         * @description The public keys that this server signs receipts with.
+         */
+        KeySet: {
+            /** Keys */
+            keys: components["schemas"]["PublicKey"][];
+        };
+        /**
          * LiveOut
          * @description The process answers.
          */
@@ -1129,6 +1494,29 @@ export interface components {
              * @description what was dropped because it can't be true
              */
             notes: string[];
+        };
+        /**
+         * MissingOut
+         * @description A chosen file that is not in the archive.
+         */
+        MissingOut: {
+            /** Filename */
+            filename: string;
+            /**
+             * Photoid
+             * Format: uuid
+             */
+            photoId: string;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "in-trash" | "not-held" | "missing" | "damaged";
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "primary" | "motion" | "raw" | "sidecar" | "edit";
         };
         /**
          * MonthColumnsOut
@@ -1229,6 +1617,50 @@ export interface components {
             /** Size */
             size: number;
         };
+        /**
+         * OrderDownload
+         * @description What is to be downloaded: photos by id, or all that match a query.
+         */
+        OrderDownload: {
+            /**
+             * Albumid
+             * @description not supported yet
+             */
+            albumId?: string | null;
+            /** Photoids */
+            photoIds?: string[] | null;
+            query?: components["schemas"]["PhotoQuery"] | null;
+        };
+        /**
+         * OrderedOut
+         * @description An archive that waits to be downloaded.
+         */
+        OrderedOut: {
+            /**
+             * Count
+             * @description files of photos in it; a live photo has two
+             */
+            count: number;
+            /** Expiresat */
+            expiresAt: string;
+            /** Filename */
+            filename: string;
+            /**
+             * Missing
+             * @description chosen, but not in it; also named in its manifest
+             */
+            missing: components["schemas"]["MissingOut"][];
+            /**
+             * Size
+             * @description of the archive, in bytes
+             */
+            size: number;
+            /**
+             * Url
+             * @description gives the archive to whoever holds it, in any number of ranges, until it expires
+             */
+            url: string;
+        };
         /** PageOut[JobOut] */
         PageOut_JobOut_: {
             /** Items */
@@ -1247,6 +1679,13 @@ export interface components {
         PageOut_SessionOut_: {
             /** Items */
             items: components["schemas"]["SessionOut"][];
+            /** Nextcursor */
+            nextCursor: string | null;
+        };
+        /** PageOut[TombstoneOut] */
+        PageOut_TombstoneOut_: {
+            /** Items */
+            items: components["schemas"]["TombstoneOut"][];
             /** Nextcursor */
             nextCursor: string | null;
         };
@@ -1287,6 +1726,14 @@ export interface components {
             total: number;
             /** Trashed */
             trashed: number;
+        };
+        /**
+         * PhotoIdsIn
+         * @description Photos by their ids, in any order; those that the caller does not have are passed over.
+         */
+        PhotoIdsIn: {
+            /** Photoids */
+            photoIds: string[];
         };
         /**
          * PhotoOut
@@ -1393,6 +1840,32 @@ export interface components {
             v: number;
             /** Width */
             width: number | null;
+        };
+        /**
+         * PhotoQuery
+         * @description Which photos are meant: the filters of `GET /api/photos`. An unknown one is refused rather than ignored.
+         */
+        PhotoQuery: {
+            /**
+             * Archived
+             * @default false
+             */
+            archived: boolean;
+            /** Favorite */
+            favorite?: boolean | null;
+            /**
+             * From
+             * @description wall clock, first moment
+             */
+            from?: string | null;
+            /** Kind */
+            kind?: ("photo" | "video") | null;
+            status?: components["schemas"]["PhotoStatus"] | null;
+            /**
+             * To
+             * @description wall clock, first moment after
+             */
+            to?: string | null;
         };
         /**
          * PhotoReceiptOut
@@ -1511,6 +1984,32 @@ export interface components {
             version: string;
         };
         /**
+         * PublicKey
+         * @description A public key of the server, as a JWK (RFC 7517, RFC 8037).
+         */
+        PublicKey: {
+            /** Alg */
+            alg: string;
+            /** Crv */
+            crv: string;
+            /** Kid */
+            kid: string;
+            /** Kty */
+            kty: string;
+            /** Use */
+            use: string;
+            /** X */
+            x: string;
+        };
+        /**
+         * PurgedOut
+         * @description How many photos are gone: at once for everybody, and from the disk within minutes.
+         */
+        PurgedOut: {
+            /** Purged */
+            purged: number;
+        };
+        /**
          * QueueOut
          * @description A queue: the jobs of one step.
          */
@@ -1588,10 +2087,20 @@ export interface components {
             /** Checksum */
             checksum: string;
             /**
+             * Intrash
+             * @description The photo lies in the trash; sending it again does not bring it back.
+             */
+            inTrash: boolean;
+            /**
              * Photoid
              * Format: uuid
              */
             photoId: string;
+            /**
+             * Signature
+             * @description As in the answer to an upload; only with `?signed=1`.
+             */
+            signature?: string | null;
             /**
              * State
              * @enum {string}
@@ -1605,6 +2114,11 @@ export interface components {
         ReceiptOut: {
             /** At */
             at: string;
+            /**
+             * Signature
+             * @description The whole receipt, signed by this server, to be kept; see docs/formats/receipt.md.
+             */
+            signature?: string | null;
             /**
              * State
              * @enum {string}
@@ -1626,6 +2140,11 @@ export interface components {
         ReceiptsOut: {
             /** Items */
             items: components["schemas"]["ReceiptItem"][];
+            /**
+             * Tombstoned
+             * @description Those of the checksums that the owner has purged: they would not be taken, so don't send them.
+             */
+            tombstoned: string[];
         };
         /**
          * RefreshIn
@@ -1640,6 +2159,22 @@ export interface components {
             cookie: boolean;
             /** Refreshtoken */
             refreshToken?: string | null;
+        };
+        /**
+         * RefusalOut
+         * @description A source that tried to bring a purged file back.
+         */
+        RefusalOut: {
+            /** Count */
+            count: number;
+            /** Deviceid */
+            deviceId: string | null;
+            /** Kind */
+            kind: string;
+            /** Lastat */
+            lastAt: string;
+            /** Name */
+            name: string;
         };
         /**
          * RetriedOut
@@ -1886,6 +2421,55 @@ export interface components {
             user: components["schemas"]["UserOut"];
         };
         /**
+         * TombstoneOut
+         * @description A purged file; uploads of it are refused until it is allowed again.
+         */
+        TombstoneOut: {
+            /** Allowedat */
+            allowedAt: string | null;
+            /** Checksum */
+            checksum: string;
+            /** Createdat */
+            createdAt: string;
+            /** Filename */
+            filename: string;
+            /** Lastrefusedat */
+            lastRefusedAt: string | null;
+            /**
+             * Refusals
+             * @description the latest sources, latest first; at most 20
+             */
+            refusals: components["schemas"]["RefusalOut"][];
+            /**
+             * Refusedcount
+             * @description attempts of all sources
+             */
+            refusedCount: number;
+        };
+        /**
+         * TrashOut
+         * @description A page of the trash.
+         */
+        TrashOut: {
+            /** Items */
+            items: components["schemas"]["PhotoOut"][];
+            /** Nextcursor */
+            nextCursor: string | null;
+            /**
+             * Retentiondays
+             * @description days after its deletion until a photo is purged
+             */
+            retentionDays: number;
+        };
+        /**
+         * UpdatedOut
+         * @description How many photos were changed; those that were in the wanted state already don't count.
+         */
+        UpdatedOut: {
+            /** Updated */
+            updated: number;
+        };
+        /**
          * UploadSessionOut
          * @description A new upload session; with `alreadyExists` or `tombstoned` there is nothing to send.
          */
@@ -1917,6 +2501,32 @@ export interface components {
             tombstoned: boolean;
             /** Uploadurl */
             uploadUrl: string;
+        };
+        /**
+         * UsageOut
+         * @description What an account takes up, in bytes.
+         */
+        UsageOut: {
+            /**
+             * Announcedbytes
+             * @description What unfinished uploads have announced; it counts too.
+             */
+            announcedBytes: number;
+            /**
+             * Opensessions
+             * @description Unfinished uploads.
+             */
+            openSessions: number;
+            /**
+             * Quotabytes
+             * @description Most that the account may take up; null: as much as there is room for.
+             */
+            quotaBytes: number | null;
+            /**
+             * Usedbytes
+             * @description Originals of all photos, those in the trash included.
+             */
+            usedBytes: number;
         };
         /**
          * UserOut
@@ -2477,6 +3087,111 @@ export interface operations {
             };
         };
     };
+    downloads_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderDownload"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderedOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloads_get_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                download_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    feed_read_feed: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     health_live: {
         parameters: {
             query?: never;
@@ -2603,6 +3318,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PhotoOut"];
                 };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    photos_trash_photo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                photo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457); `code` says which. */
             default: {
@@ -2824,7 +3568,9 @@ export interface operations {
     };
     upload_list_receipts: {
         parameters: {
-            query?: never;
+            query?: {
+                signed?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2917,6 +3663,35 @@ export interface operations {
             };
         };
     };
+    upload_list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeySet"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     timeline_list_months: {
         parameters: {
             query?: never;
@@ -2933,6 +3708,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TimelineOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    timeline_get_layout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description A problem (RFC 9457); `code` says which. */
@@ -2965,6 +3769,380 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["MonthColumnsOut"];
                 };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_list_tombstones: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOut_TombstoneOut_"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_allow_checksum: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                checksum: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_list_trash: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrashOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_trash_photos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhotoIdsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpdatedOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_empty_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurgedOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_purge_photos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhotoIdsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurgedOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trash_restore_photos: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhotoIdsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpdatedOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_tus_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": string;
+                "application/partial-upload": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_tus_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_tus_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_tus_head: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_tus_patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": string;
+                "application/partial-upload": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem (RFC 9457); `code` says which. */
             default: {
@@ -3142,7 +4320,12 @@ export interface operations {
             query: {
                 offset: number;
             };
-            header?: never;
+            header?: {
+                /** @description What the body hashes to, such as `sha256 <base64>`. */
+                "Upload-Checksum"?: string;
+                /** @description What the body hashes to, such as `sha-256=:<base64>:`. */
+                "Content-Digest"?: string;
+            };
             path: {
                 upload_id: string;
             };
@@ -3192,6 +4375,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AcceptedOut"];
+                };
+            };
+            /** @description A problem (RFC 9457); `code` says which. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_get_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageOut"];
                 };
             };
             /** @description A problem (RFC 9457); `code` says which. */

@@ -64,3 +64,38 @@ export function formatMonth(month: string): string {
 export function formatDay(day: string): string {
   return formatLocal(day, DAY);
 }
+
+const AGES = [
+  [60, "minute"],
+  [3600, "hour"],
+  [86_400, "day"],
+] as const;
+
+/** Return how long ago an instant was: `just now`, `5 minutes ago`, `3 days ago`; an instant ahead is `just now`. */
+export function formatAgo(instant: string, nowMs: number): string {
+  const passedS = (nowMs - Date.parse(instant)) / 1000;
+  const [unitS, unit] = AGES.findLast(([lengthS]) => passedS >= lengthS) ?? [0, ""];
+  return unitS === 0 ? "just now" : `${plural(Math.floor(passedS / unitS), unit)} ago`;
+}
+
+/** Return a length of time in its largest unit, for narrow places: `40 ms`, `12 s`, `5 min`, `3 h`, `2 d`. */
+export function formatSpan(durationMs: number): string {
+  if (durationMs < 1000) return `${Math.max(0, Math.round(durationMs))} ms`;
+  const seconds = durationMs / 1000;
+  if (seconds < 60) return `${Number(seconds.toFixed(seconds < 10 ? 1 : 0))} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 2 * 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
+}
+
+const INSTANT = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+const INSTANT_FULL = { ...INSTANT, year: "numeric", second: "2-digit" } as const;
+
+/** Return an instant by the clock of the person who reads it: `12 Mar, 14:05`. */
+export function formatInstant(instant: string): string {
+  return new Intl.DateTimeFormat("en-GB", INSTANT).format(new Date(instant));
+}
+
+/** Return an instant to the second, with its year. */
+export function formatInstantFull(instant: string): string {
+  return new Intl.DateTimeFormat("en-GB", INSTANT_FULL).format(new Date(instant));
+}

@@ -6,7 +6,7 @@ import styles from "./button.module.css";
 import { Icon, type IconName } from "./icon";
 
 interface ButtonProps extends ComponentProps<"button"> {
-  tone?: "primary" | "quiet";
+  tone?: "primary" | "quiet" | "danger";
   icon?: IconName;
   busy?: boolean;
 }

@@ -1,6 +1,12 @@
 export { Button, IconButton } from "./button";
+export { ConfirmDialog } from "./confirm-dialog";
 export { Icon, type IconName } from "./icon";
+export { LoadMore } from "./load-more";
 export { Logo } from "./logo";
 export { Notice } from "./notice";
+export { Page } from "./page";
 export { PageState } from "./page-state";
+export { SelectionBar } from "./selection-bar";
 export { TextField } from "./text-field";
+export { ToastHost } from "./toast-host";
+export { type Toast, Toasts } from "./toasts";

@@ -13,11 +13,20 @@ const slide = (id: string): SlidePhoto => ({ id, v: 3, ratio: 1.5, isVideo: fals
 function open(change: Parameters<typeof photoWith>[0] = {}) {
   vi.stubGlobal("fetch", () => Promise.resolve(jsonResponse(200, photoWith({ id: "b", v: 3, ...change }))));
   const onGo = vi.fn();
+  const onTrash = vi.fn();
   const onClose = vi.fn();
   renderWithQueries(
-    <Lightbox photoId="b" current={slide("b")} previous={slide("a")} next={slide("c")} onGo={onGo} onClose={onClose} />,
+    <Lightbox
+      photoId="b"
+      current={slide("b")}
+      previous={slide("a")}
+      next={slide("c")}
+      onGo={onGo}
+      onTrash={onTrash}
+      onClose={onClose}
+    />,
   );
-  return { onGo, onClose };
+  return { onGo, onTrash, onClose };
 }
 
 beforeEach(() => {
@@ -52,6 +61,14 @@ describe("DER-4 the lightbox", () => {
     expect(onGo.mock.calls).toEqual([["c"], ["a"], ["c"]]);
     await userEvent.keyboard("{Escape}");
     expect(onClose).toHaveBeenCalledOnce();
+  });
+
+  it("moves the photo to the trash by key and button, where it may", async () => {
+    const { onTrash } = open();
+    await screen.findByText("IMG_1.jpg");
+    await userEvent.keyboard("{Delete}");
+    await userEvent.click(screen.getByRole("button", { name: "Move to the trash (Delete)" }));
+    expect(onTrash).toHaveBeenCalledTimes(2);
   });
 
   it("tells everything that is known when asked", async () => {

@@ -19,10 +19,12 @@ interface LightboxProps {
   previous: SlidePhoto | null;
   next: SlidePhoto | null;
   onGo: (photoId: string) => void;
+  /** Move the photo to the trash; not given where it cannot be. */
+  onTrash?: () => void;
   onClose: () => void;
 }
 
-export function Lightbox({ photoId, current, previous, next, onGo, onClose }: LightboxProps): ReactElement {
+export function Lightbox({ photoId, current, previous, next, onGo, onTrash, onClose }: LightboxProps): ReactElement {
   const { data: photo, error, isError } = useQuery(photoQuery(photoId));
   const [hasInfo, setInfo] = useState(false);
   const contentRef = useRef<HTMLDivElement>(null);
@@ -37,6 +39,7 @@ export function Lightbox({ photoId, current, previous, next, onGo, onClose }: Li
     if (event.key === "ArrowLeft") go(previous);
     else if (event.key === "ArrowRight") go(next);
     else if (event.key === "i") setInfo((shown) => !shown);
+    else if (event.key === "Delete" && !event.repeat && onTrash !== undefined) onTrash();
     else return;
     event.preventDefault();
   };
@@ -90,6 +93,9 @@ export function Lightbox({ photoId, current, previous, next, onGo, onClose }: Li
                 >
                   <Icon name="download" />
                 </a>
+              )}
+              {!isGone && onTrash !== undefined && (
+                <IconButton icon="trash" label="Move to the trash (Delete)" onClick={onTrash} />
               )}
               <IconButton
                 icon="info"

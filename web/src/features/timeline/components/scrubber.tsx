@@ -12,7 +12,7 @@ import { formatMonth } from "@/shared/lib/format";
 
 import type { TimelineLayout } from "../model/layout";
 import { fractionAt, scrubberMarks, sectionInView, topAtFraction } from "../model/scrubber";
-import type { Frame } from "../renderer/timeline-view";
+import type { Frame } from "../renderer/frame";
 import styles from "./scrubber.module.css";
 
 /** Hands frames to the scrubber without rendering it: it moves its thumb through the DOM. */

@@ -2,12 +2,17 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactElement, type ReactNode, useEffect, useRef, useState } from "react";
 
 import { formatDay, plural } from "@/shared/lib/format";
+import type { Selection } from "@/shared/lib/selection";
+import { useSelection } from "@/shared/lib/use-selection";
+import { IconButton } from "@/shared/ui";
 
 import { monthsQuery } from "../api";
+import type { HiddenPhotos } from "../hidden-photos";
 import { type Density } from "../model/grid";
 import { layoutTimeline, type TimelineLayout } from "../model/layout";
 import { readDensity, writeDensity } from "../position-storage";
-import type { Frame, TimelineView } from "../renderer/timeline-view";
+import type { Frame } from "../renderer/frame";
+import type { TimelineView } from "../renderer/timeline-view";
 import { DensitySwitch } from "./density-switch";
 import { Scrubber, type ScrubberHandle } from "./scrubber";
 import styles from "./timeline-page.module.css";
@@ -23,6 +28,11 @@ export interface OpenPhoto {
 interface TimelinePageProps {
   openPhoto: OpenPhoto | null;
   onOpen: (photoId: string) => void;
+  selection: Selection;
+  hidden: HiddenPhotos;
+  onPickFailure: (error: unknown) => void;
+  /** The Delete key, while photos are picked. */
+  onTrash: () => void;
   /** Buttons of other features, such as upload. */
   actions: ReactNode;
   /** What an empty library offers. */
@@ -32,7 +42,8 @@ interface TimelinePageProps {
 const NO_MONTHS: readonly never[] = [];
 const EMPTY_LAYOUT: TimelineLayout = layoutTimeline([], { columns: 1, tilePx: 1, gapPx: 0, widthPx: 1 });
 
-export function TimelinePage({ openPhoto, onOpen, actions, emptyActions }: TimelinePageProps): ReactElement {
+export function TimelinePage(props: TimelinePageProps): ReactElement {
+  const { openPhoto, onOpen, selection, hidden, actions, emptyActions } = props;
   const [hasProcessing, setProcessing] = useState(false);
   const [hasTrouble, setTrouble] = useState(false);
   const [layout, setLayout] = useState(EMPTY_LAYOUT);
@@ -40,7 +51,10 @@ export function TimelinePage({ openPhoto, onOpen, actions, emptyActions }: Timel
   const months = useQuery(monthsQuery(hasProcessing));
   const scrubber = useRef<ScrubberHandle>(null);
   const dateRef = useRef<HTMLParagraphElement>(null);
-  const photoCount = months.data?.months.reduce((sum, { count }) => sum + count, 0) ?? 0;
+  const { isSelecting } = useSelection(selection);
+  const toldCount = months.data?.months.reduce((sum, { count }) => sum + count, 0) ?? 0;
+  // What is shown may be ahead of what the server told.
+  const photoCount = toldCount > 0 && layout.photoCount > 0 ? layout.photoCount : toldCount;
 
   const onFrame = (frame: Frame) => {
     scrubber.current?.follow(frame);
@@ -53,11 +67,15 @@ export function TimelinePage({ openPhoto, onOpen, actions, emptyActions }: Timel
   const { rootRef, view } = useTimelineView({
     months: months.data?.months ?? NO_MONTHS,
     version: months.data?.version ?? -1,
-    updatedAt: months.dataUpdatedAt,
+    askedAtMs: months.data?.askedAtMs ?? -Infinity,
     density,
     isActive: openPhoto === null,
+    selection,
+    hidden,
     onOpen,
     onFrame,
+    onPickFailure: props.onPickFailure,
+    onTrash: props.onTrash,
   });
 
   useFollowOpenPhoto(view, openPhoto);
@@ -76,6 +94,17 @@ export function TimelinePage({ openPhoto, onOpen, actions, emptyActions }: Timel
           {photoCount > 0 && <p className={styles["count"]}>{plural(photoCount, "photo")}</p>}
           <p ref={dateRef} className={styles["date"]} />
         </div>
+        {photoCount > 0 && (
+          <IconButton
+            icon="select"
+            label={isSelecting ? "Stop selecting (Escape)" : "Select photos"}
+            aria-pressed={isSelecting}
+            onClick={() => {
+              if (isSelecting) selection.clear();
+              else selection.start();
+            }}
+          />
+        )}
         {photoCount > 0 && <DensitySwitch value={density} onChange={changeDensity} />}
         {actions}
       </header>

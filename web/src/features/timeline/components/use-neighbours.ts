@@ -1,7 +1,10 @@
 /** The photos before and after an open one, for the lightbox. */
 import { useQueries, useQuery } from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
 
 import { monthQuery, monthsQuery } from "../api";
+import type { HiddenPhotos } from "../hidden-photos";
+import { withoutPhotos } from "../model/hidden";
 import { type MonthData, photoAt, type TilePhoto } from "../model/month-data";
 import { findPlace, neighbourPlaces, type Place } from "../model/neighbours";
 
@@ -13,8 +16,9 @@ export interface Neighbours {
 }
 
 /** Return the neighbours of a photo; `month` is the month it was taken in, or null while that is not known. */
-export function useNeighbours(photoId: string, month: string | null): Neighbours {
+export function useNeighbours(photoId: string, month: string | null, hiddenPhotos: HiddenPhotos): Neighbours {
   const { data: timeline } = useQuery(monthsQuery());
+  const hidden = useSyncExternalStore(hiddenPhotos.subscribe, hiddenPhotos.ids);
   const months = timeline?.months ?? [];
   const at = months.findIndex((entry) => entry.month === month);
   // The months beside it are asked for too: only the first and last photo of a month need them, but then at once.
@@ -22,11 +26,16 @@ export function useNeighbours(photoId: string, month: string | null): Neighbours
   const loaded = useQueries({
     queries: nearby.map((entry) => monthQuery(entry)),
     combine: (results) =>
-      new Map(results.flatMap(({ data }): [string, MonthData][] => (data === undefined ? [] : [[data.month, data]]))),
+      new Map(
+        results.flatMap(({ data }): [string, MonthData][] => {
+          return data === undefined ? [] : [[data.month, withoutPhotos(data, hidden)]];
+        }),
+      ),
   });
   const place = findPlace(loaded, photoId, month);
   if (place === null) return { current: null, previous: null, next: null };
-  const { previous, next } = neighbourPlaces(months, place);
+  const counts = months.map((entry) => ({ ...entry, count: loaded.get(entry.month)?.count ?? entry.count }));
+  const { previous, next } = neighbourPlaces(counts, place);
   const read = (wanted: Place | null): TilePhoto | null => {
     const data = wanted === null ? undefined : loaded.get(wanted.month);
     return wanted === null || data === undefined ? null : photoAt(data, wanted.index);

@@ -50,6 +50,22 @@ export class KeyboardCursor {
     if (focus) host.pool.find(cursor.month, cursor.index)?.element.focus({ preventScroll: true });
   }
 
+  /** After a change of the layout: take the focus from a place where no photo is any more to the nearest one. */
+  settle(focused: Tile | null): void {
+    if (focused === null) return;
+    const { host } = this;
+    const { month, index } = focused;
+    const section = host.layout.sections.find((one) => one.month <= month) ?? host.layout.sections.at(-1);
+    if (section?.month === month && index < section.count) return;
+    if (section === undefined) focused.element.blur();
+    else {
+      const nearest = section.month === month || section.month > month ? section.count - 1 : 0;
+      this.show({ month: section.month, index: nearest }, true, "nearest");
+    }
+    // The tile was only kept because it had the focus.
+    host.render();
+  }
+
   /** Let exactly one tile be reached by Tab; arrows go on from there. */
   setTabStop(): void {
     const { pool, layout, top } = this.host;

@@ -1,10 +1,13 @@
 /** The months in memory: loaded when they come into view, cancelled when scrolled past, dropped when far. */
+import { withoutPhotos } from "../model/hidden";
 import { planLoads } from "../model/loads";
 import type { MonthData } from "../model/month-data";
 
 /** Where months come from; `load` rejects when `signal` is aborted. */
 export interface MonthSource {
   load(month: string, signal: AbortSignal): Promise<MonthData>;
+  /** The month as it was loaded last, when that is still remembered. */
+  remembered(month: string): MonthData | undefined;
   /** Whatever was loaded so far may have changed: the next `load` has to ask anew. */
   markStale(): void;
   /** Like `load`, but never from memory. */
@@ -26,6 +29,9 @@ export class MonthStore {
   private readonly events: MonthEvents;
   /** In the order in which they were last seen. */
   private readonly ready = new Map<string, MonthData>();
+  /** The same months, without the hidden photos. */
+  private readonly shown = new Map<string, MonthData>();
+  private hidden: ReadonlySet<string> = new Set();
   private readonly loading = new Map<string, AbortController>();
   private readonly failures = new Map<string, { count: number; retryAtMs: number }>();
   private stopped = false;
@@ -35,11 +41,28 @@ export class MonthStore {
     this.events = events;
   }
 
-  get = (month: string): MonthData | undefined => this.ready.get(month);
+  get = (month: string): MonthData | undefined => this.shown.get(month);
 
-  /** Whether a month could not be loaded so far. */
-  hasFailed(month: string): boolean {
-    return this.failures.has(month) && !this.ready.has(month);
+  /** How many photos of a month are shown, as far as is known without asking. */
+  countOf(month: string): number | undefined {
+    const shown = this.shown.get(month);
+    if (shown !== undefined) return shown.count;
+    const remembered = this.hidden.size === 0 ? undefined : this.source.remembered(month);
+    return remembered === undefined ? undefined : withoutPhotos(remembered, this.hidden).count;
+  }
+
+  /** Leave these photos out from now on, and no others. */
+  hide(hidden: ReadonlySet<string>): void {
+    this.hidden = hidden;
+    for (const data of this.ready.values()) this.keep(data);
+  }
+
+  /** Return whether photos of these months are still worked on, and whether one of the months could not be loaded. */
+  stateOf(months: readonly string[]): { hasProcessing: boolean; hasTrouble: boolean } {
+    return {
+      hasProcessing: months.some((month) => this.shown.get(month)?.hasProcessing === true),
+      hasTrouble: months.some((month) => this.failures.has(month) && !this.ready.has(month)),
+    };
   }
 
   /** Bring the months into memory that are wanted, nearest first. */
@@ -57,17 +80,20 @@ export class MonthStore {
       isFast,
     });
     for (const month of plan.cancel) this.cancel(month);
-    for (const month of plan.drop) this.ready.delete(month);
+    for (const month of plan.drop) this.drop(month);
     for (const month of plan.load) void this.load(month);
   }
 
   /** Load a month unless it is in memory; rejects when it cannot be loaded. */
   async ensure(month: string): Promise<MonthData> {
-    const known = this.ready.get(month);
+    const known = this.shown.get(month);
     if (known !== undefined) return known;
-    const data = await this.source.load(month, new AbortController().signal);
-    this.ready.set(month, data);
-    return data;
+    return this.keep(await this.source.load(month, new AbortController().signal));
+  }
+
+  /** Return a month that is not to be kept: for picking what is not in view. */
+  async peek(month: string, signal: AbortSignal): Promise<MonthData> {
+    return this.shown.get(month) ?? withoutPhotos(await this.source.load(month, signal), this.hidden);
   }
 
   /** Whether a month in memory has photos that are still worked on. */
@@ -87,12 +113,25 @@ export class MonthStore {
   replaceAll(months: readonly MonthData[]): void {
     for (const month of this.loading.keys()) this.cancel(month);
     this.ready.clear();
-    for (const data of months) this.ready.set(data.month, data);
+    this.shown.clear();
+    for (const data of months) this.keep(data);
   }
 
   stop(): void {
     this.stopped = true;
     for (const month of this.loading.keys()) this.cancel(month);
+  }
+
+  private keep(data: MonthData): MonthData {
+    const shown = withoutPhotos(data, this.hidden);
+    this.ready.set(data.month, data);
+    this.shown.set(data.month, shown);
+    return shown;
+  }
+
+  private drop(month: string): void {
+    this.ready.delete(month);
+    this.shown.delete(month);
   }
 
   private mayTry(month: string): boolean {
@@ -110,9 +149,8 @@ export class MonthStore {
     try {
       const data = await this.source.load(month, controller.signal);
       if (controller.signal.aborted || this.stopped) return;
-      this.ready.set(month, data);
       this.failures.delete(month);
-      this.events.onLoaded(data);
+      this.events.onLoaded(this.keep(data));
     } catch {
       if (!controller.signal.aborted && !this.stopped) this.noteFailure(month);
     } finally {

@@ -45,7 +45,10 @@ export class Tile implements PaintTarget {
   private readonly badge: HTMLElement;
   private readonly painter: Painter;
   private data: MonthData | undefined;
-  private box: Box = { x: -1, y: -1, width: 0, height: 0 };
+  /** Where it stands on the stage [px]. */
+  box: Box = { x: -1, y: -1, width: 0, height: 0 };
+  private isPicked = false;
+  private isPickable = false;
   private source = "";
 
   constructor(painter: Painter) {
@@ -53,6 +56,7 @@ export class Tile implements PaintTarget {
     this.element.className = styles["tile"] ?? "";
     this.element.tabIndex = -1;
     this.element.draggable = false;
+    this.element.setAttribute("aria-keyshortcuts", "X Shift+X");
     this.canvas = make("canvas", "placeholder");
     this.image = make("img", "thumbnail");
     this.element.append(this.canvas, this.image);
@@ -100,6 +104,33 @@ export class Tile implements PaintTarget {
     this.box = { x, y, width, height };
   }
 
+  /** What the photo is called where it cannot be seen. */
+  get label(): string {
+    return this.photo === null ? "Loading" : labelOf(this.photo);
+  }
+
+  get isSmall(): boolean {
+    return this.box.width <= SMALL_PX;
+  }
+
+  /** Whether `target` is the date that heads the photos of a day. */
+  isDay(target: EventTarget | null): boolean {
+    return target === this.day;
+  }
+
+  /** Say whether the photo is picked; while photos are being picked, the tile is a checkbox instead of a link. */
+  mark(isPickable: boolean, isPicked: boolean): void {
+    if (isPickable !== this.isPickable) {
+      if (isPickable) this.element.setAttribute("role", "checkbox");
+      else this.element.removeAttribute("role");
+    } else if (isPicked === this.isPicked) return;
+    this.isPickable = isPickable;
+    this.isPicked = isPicked;
+    this.element.toggleAttribute("data-selected", isPicked);
+    if (isPickable) this.element.setAttribute("aria-checked", String(isPicked));
+    else this.element.removeAttribute("aria-checked");
+  }
+
   /** Ask for the thumbnail, unless it is shown or asked for already. */
   loadImage(): void {
     if (this.source !== "" || this.photo?.state !== "ready") return;
@@ -145,7 +176,7 @@ export class Tile implements PaintTarget {
     }
     element.href = `/photos/${photo.id}`;
     element.dataset["state"] = photo.state;
-    element.setAttribute("aria-label", labelOf(photo));
+    element.setAttribute("aria-label", this.label);
     this.showText(this.day, photo.startsDay === null ? "" : formatLocal(photo.startsDay, DAY_OF_WEEK));
     this.showText(this.badge, this.badgeText(photo));
   }

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
+import { Selection } from "@/shared/lib/selection";
 import { monthColumns } from "@/shared/testing/month-columns";
 
 import { makeMonthData } from "../model/month-data";
+import type { Frame } from "./frame";
 import type { MonthSource } from "./month-store";
-import { type Frame, TimelineView } from "./timeline-view";
+import { TimelineView } from "./timeline-view";
 
 const WIDTH = 1000;
 const HEIGHT = 800;
@@ -24,13 +26,16 @@ function makeView(counts: Record<string, number>) {
     return Promise.resolve(makeMonthData(monthColumns(month, counts[month] ?? 0)));
   };
   const markStale = vi.fn();
-  const source: MonthSource = { load, reload: load, markStale };
+  const source: MonthSource = { load, reload: load, markStale, remembered: () => undefined };
   const root = document.body.appendChild(document.createElement("div"));
   const opened: string[] = [];
   let frame: Frame | null = null;
-  const view = new TimelineView(root, source, "medium", {
+  const selection = new Selection();
+  const failures: unknown[] = [];
+  const view = new TimelineView(root, source, "medium", selection, {
     onOpen: (id) => opened.push(id),
     onFrame: (next) => (frame = next),
+    onPickFailure: (error) => failures.push(error),
   });
   const months = () => Object.entries(counts).map(([month, count]) => ({ month, count }));
   const scroller = root.firstElementChild!;
@@ -40,7 +45,21 @@ function makeView(counts: Record<string, number>) {
     await vi.advanceTimersByTimeAsync(400);
   };
   const tiles = () => [...root.querySelectorAll<HTMLAnchorElement>("a:not([hidden])")];
-  return { view, root, markStale, requests, aborted, opened, months, scroll, tiles, counts, frame: () => frame };
+  return {
+    view,
+    root,
+    markStale,
+    requests,
+    aborted,
+    opened,
+    months,
+    scroll,
+    tiles,
+    counts,
+    selection,
+    failures,
+    frame: () => frame,
+  };
 }
 
 beforeEach(() => {
@@ -134,6 +153,14 @@ describe("the view", () => {
     expect(view.position()).toMatchObject({ month: "2024-05", index: 700, id: "2024-05/700", offsetPx: -20 });
   });
 
+  it("puts the keyboard on a photo that was asked for before there were months", async () => {
+    const { view, months } = makeView({ "2024-06": 3_000, "2024-05": 3_000 });
+    await view.reveal("2024-05/700", "2024-05", true);
+    await view.setMonths(months(), 1);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(document.activeElement?.getAttribute("href")).toBe("/photos/2024-05/700");
+  });
+
   it("tries a month again that could not be loaded", async () => {
     giveSizes();
     const load = vi
@@ -141,9 +168,11 @@ describe("the view", () => {
       .mockRejectedValueOnce(new Error("away"))
       .mockResolvedValue(makeMonthData(monthColumns("2024-06", 10)));
     const root = document.body.appendChild(document.createElement("div"));
-    const view = new TimelineView(root, { load, reload: load, markStale: vi.fn() }, "medium", {
+    const source: MonthSource = { load, reload: load, markStale: vi.fn(), remembered: () => undefined };
+    const view = new TimelineView(root, source, "medium", new Selection(), {
       onOpen: vi.fn(),
       onFrame: vi.fn(),
+      onPickFailure: vi.fn(),
     });
     await view.setMonths([{ month: "2024-06", count: 10 }], 1);
     await vi.advanceTimersByTimeAsync(3_000);

@@ -6,6 +6,8 @@ import { UploadManager } from "../manager";
 import { UploadButton } from "./upload-button";
 import { UploadsHost } from "./uploads-host";
 
+const onVisit = vi.fn();
+
 function show(transfer: ConstructorParameters<typeof UploadManager>[0]["transfer"]) {
   const manager = new UploadManager({
     hasher: { hash: () => Promise.resolve("abc") },
@@ -14,7 +16,7 @@ function show(transfer: ConstructorParameters<typeof UploadManager>[0]["transfer
     onPhotosChanged: vi.fn(),
   });
   render(
-    <UploadsHost manager={manager}>
+    <UploadsHost manager={manager} onVisit={onVisit}>
       <UploadButton />
     </UploadsHost>,
   );
@@ -37,6 +39,17 @@ describe("WEB-2 the upload panel", () => {
     await vi.waitFor(() => {
       expect(screen.queryByRole("region", { name: "Uploads" })).toBeNull();
     });
+  });
+
+  it("says that a file was not taken because it was deleted, and leads to where that is told", async () => {
+    const reasons = { "a.jpg": "tombstoned", "b.jpg": "in-trash" } as const;
+    show(({ file }) => Promise.resolve({ kind: "declined", reason: reasons[file.name as keyof typeof reasons] }));
+    await userEvent.upload(screen.getByTestId("upload-files"), [jpeg("a.jpg"), jpeg("b.jpg")]);
+    expect(await screen.findByText("2 not taken")).toBeTruthy();
+    expect(screen.getByText("Not taken: you deleted it for ever")).toBeTruthy();
+    await userEvent.click(screen.getByRole("button", { name: "Remembered deletions" }));
+    await userEvent.click(screen.getByRole("button", { name: "Open the trash" }));
+    expect(onVisit.mock.calls).toEqual([["remembered"], ["trash"]]);
   });
 
   it("takes files that are dropped anywhere", async () => {

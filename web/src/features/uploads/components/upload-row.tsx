@@ -3,7 +3,16 @@ import type { ReactElement } from "react";
 import { formatBytes } from "@/shared/lib/format";
 import { Icon, IconButton } from "@/shared/ui";
 
-import { phaseText, STEP_NAMES, type StepName, stepStates, type StepState, type UploadItem } from "../model/item";
+import {
+  declineLink,
+  phaseText,
+  type Phase,
+  STEP_NAMES,
+  type StepName,
+  stepStates,
+  type StepState,
+  type UploadItem,
+} from "../model/item";
 import styles from "./upload-row.module.css";
 import { useUploads } from "./uploads-context";
 
@@ -21,9 +30,13 @@ const STATE_LABELS: Readonly<Record<StepState, string>> = {
   failed: "failed",
 };
 
+/** Phases whose words need the room of the size. */
+const SAYS_MORE: ReadonlySet<Phase> = new Set(["failed", "kept", "declined"]);
+
 export function UploadRow({ item }: { item: UploadItem }): ReactElement {
-  const { manager } = useUploads();
+  const { manager, visit } = useUploads();
   const text = phaseText(item);
+  const link = declineLink(item);
   return (
     <div className={styles["row"]} data-phase={item.phase} data-testid="upload-row">
       <div className={styles["text"]}>
@@ -31,8 +44,19 @@ export function UploadRow({ item }: { item: UploadItem }): ReactElement {
           {item.name}
         </p>
         <p className={styles["state"]} title={text}>
-          {item.phase === "failed" || item.phase === "kept" ? text : `${formatBytes(item.sizeBytes)} · ${text}`}
+          {SAYS_MORE.has(item.phase) ? text : `${formatBytes(item.sizeBytes)} · ${text}`}
         </p>
+        {link !== null && (
+          <button
+            type="button"
+            className={styles["link"]}
+            onClick={() => {
+              visit(item.declined === "in-trash" ? "trash" : "remembered");
+            }}
+          >
+            {link}
+          </button>
+        )}
       </div>
       <End item={item} />
       {item.phase === "failed" && (
@@ -53,6 +77,13 @@ function End({ item }: { item: UploadItem }): ReactElement {
     return (
       <span className={styles["end"]} data-phase={item.phase}>
         <Icon name="check" size={18} />
+      </span>
+    );
+  }
+  if (item.phase === "declined") {
+    return (
+      <span className={styles["end"]} data-phase="declined">
+        <Icon name={item.declined === "in-trash" ? "trash" : "memory"} size={18} />
       </span>
     );
   }

@@ -10,7 +10,12 @@ export interface UploadsValue {
   /** Files of the last selection that were left out because they are no photos. */
   skipped: number;
   add: (found: readonly FoundFile[]) => void;
+  /** Go to where a declined file can be had again. */
+  visit: (place: Place) => void;
 }
+
+/** The trash, or the list of deletions that are remembered. */
+export type Place = "trash" | "remembered";
 
 export const UploadsContext = createContext<UploadsValue | null>(null);
 
@@ -27,7 +32,7 @@ export function useUploadItems(): readonly UploadItem[] {
 }
 
 /** Return the value for `UploadsContext`. */
-export function useUploadsValue(manager: UploadManager): UploadsValue {
+export function useUploadsValue(manager: UploadManager, visit: (place: Place) => void): UploadsValue {
   const [skipped, setSkipped] = useState(0);
   const add = useCallback(
     (found: readonly FoundFile[]) => {
@@ -37,5 +42,5 @@ export function useUploadsValue(manager: UploadManager): UploadsValue {
     },
     [manager],
   );
-  return { manager, skipped, add };
+  return { manager, skipped, add, visit };
 }

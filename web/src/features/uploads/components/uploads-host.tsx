@@ -3,16 +3,17 @@ import { type ReactElement, type ReactNode, useEffect } from "react";
 import type { UploadManager } from "../manager";
 import { DropZone } from "./drop-zone";
 import { UploadPanel } from "./upload-panel";
-import { UploadsContext, useUploadsValue } from "./uploads-context";
+import { type Place, UploadsContext, useUploadsValue } from "./uploads-context";
 
 interface UploadsHostProps {
   manager: UploadManager;
+  onVisit: (place: Place) => void;
   children: ReactNode;
 }
 
 /** Everything inside can start uploads; files can be dropped anywhere. */
-export function UploadsHost({ manager, children }: UploadsHostProps): ReactElement {
-  const value = useUploadsValue(manager);
+export function UploadsHost({ manager, onVisit, children }: UploadsHostProps): ReactElement {
+  const value = useUploadsValue(manager, onVisit);
 
   useEffect(() => {
     const warn = (event: BeforeUnloadEvent) => {

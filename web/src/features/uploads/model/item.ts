@@ -17,6 +17,9 @@ export type Phase =
   | "kept"
   | "failed";
 
+/** Why the server does not want a file: the person deleted it for ever, or it lies in the trash. */
+export type DeclineReason = "tombstoned" | "in-trash";
+
 export interface UploadItem {
   readonly id: number;
   readonly name: string;
@@ -30,6 +33,8 @@ export interface UploadItem {
   readonly isProcessed: boolean;
   /** Why it failed, or why it waits. */
   readonly note: string | null;
+  /** Why it was declined. */
+  readonly declined: DeclineReason | null;
   /** The step that failed. */
   readonly failedAt: StepName | null;
 }
@@ -101,9 +106,20 @@ export function phaseText(item: UploadItem): string {
     case "kept":
       return `Kept, but it cannot be displayed: ${item.note ?? "the reason is not known"}`;
     case "declined":
+      return item.declined === null ? "Not taken" : DECLINED[item.declined].text;
     case "failed":
       return item.note ?? "Failed";
   }
+}
+
+const DECLINED: Readonly<Record<DeclineReason, { text: string; link: string }>> = {
+  tombstoned: { text: "Not taken: you deleted it for ever", link: "Remembered deletions" },
+  "in-trash": { text: "Not taken: it is in your trash", link: "Open the trash" },
+};
+
+/** Return what leads to where a declined file can be had again; null when it was not declined. */
+export function declineLink({ declined }: UploadItem): string | null {
+  return declined === null ? null : DECLINED[declined].link;
 }
 
 export function percent(part: number, whole: number): number {

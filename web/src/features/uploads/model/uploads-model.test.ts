@@ -30,6 +30,7 @@ function itemIn(phase: Phase, change: Partial<UploadItem> = {}): UploadItem {
     photoId: null,
     isProcessed: false,
     note: null,
+    declined: null,
     failedAt: null,
     ...change,
   };

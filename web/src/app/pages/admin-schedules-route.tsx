@@ -1,0 +1,1 @@
+export { SchedulesPage as AdminSchedulesRoute } from "@/features/admin";
