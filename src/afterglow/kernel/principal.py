@@ -32,12 +32,17 @@ ALL_SCOPES = frozenset(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated account, and what its credential allows."""
+    """An authenticated account, and what its credential allows.
+
+    Attributes:
+        has_quota: False only where the account is known to have none: then an upload need not ask for it.
+    """
 
     user_id: UserId
     role: Role
     scopes: frozenset[Scope]
     session_id: SessionId | None = None
+    has_quota: bool = True
 
     @property
     def owners(self) -> tuple[UserId, ...]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
+from afterglow.infra.crypto import access_tokens
 from afterglow.infra.crypto.access_tokens import (
     LEEWAY_S,
     AccessTokenExpiredError,
@@ -67,6 +68,25 @@ def test_it_expires_after_the_leeway() -> None:
     VERIFIER.verify(issue(), end + timedelta(seconds=LEEWAY_S - 1))
     with pytest.raises(AccessTokenExpiredError):
         VERIFIER.verify(issue(), end + timedelta(seconds=LEEWAY_S + 1))
+
+
+def test_a_token_that_is_remembered_expires_all_the_same() -> None:
+    verifier = AccessTokenVerifier(KEY.public_key(), "server-1")
+    assert verifier.verify(issue(), NOW) is verifier.verify(issue(), NOW)
+    for moment in (NOW + LIFETIME * 2, NOW - LIFETIME):
+        with pytest.raises((AccessTokenExpiredError, BadAccessTokenError)):
+            verifier.verify(issue(), moment)
+
+
+def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_tokens, "_REMEMBERED_TOKENS", 2)
+    verifier = AccessTokenVerifier(KEY.public_key(), "server-1")
+    tokens = [ISSUER.issue(USER, SESSION, role, SCOPES, NOW) for role in Role]
+    first = [verifier.verify(token, NOW) for token in tokens]
+    assert [verifier.verify(token, NOW) is known for token, known in zip(tokens[1:], first[1:], strict=True)] == [
+        True
+    ] * 2
+    assert verifier.verify(tokens[0], NOW) is not first[0]
 
 
 def test_it_does_not_come_from_the_future() -> None:

@@ -421,11 +421,6 @@ def test_a_full_disk_leaves_no_half_file(derive, tmp_path: Path, monkeypatch: py
     assert not list((tmp_path / "derivatives").iterdir())
 
 
-def test_the_result_carries_the_metadata(derive) -> None:
-    result = derive(jpeg(quadrants(), exif=exif({piexif.ImageIFD.Make: "Canon"})))
-    assert result.metadata.camera_make == "Canon"
-
-
 def test_pictures_do_not_run_into_each_other(derive) -> None:
     # The decoder reuses its memory: a smaller picture after a larger one shows nothing of it.
     derive(jpeg(quadrants(2600, 1900)))

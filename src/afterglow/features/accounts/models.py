@@ -108,6 +108,7 @@ class SessionHolder:
     session: Session
     role: Role
     disabled_at: datetime | None
+    has_quota: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ async def find_session_holder(tx: Tx, user_id: UserId, session_id: SessionId) ->
     """Return a session and the standing of its account, by two primary keys."""
     row = await tx.fetch_row(
         f"""
-        SELECT {_SESSION}, u.role, u.disabled_at
+        SELECT {_SESSION}, u.role, u.disabled_at, u.quota_bytes IS NOT NULL AS has_quota
         FROM sessions s
         JOIN users u ON u.id = s.user_id
         WHERE s.id = $1 AND s.user_id = $2 AND u.id = $2
@@ -152,7 +152,7 @@ async def find_session_holder(tx: Tx, user_id: UserId, session_id: SessionId) ->
     )
     if row is None:
         return None
-    return SessionHolder(session=_session(row), role=Role(row["role"]), disabled_at=row["disabled_at"])
+    return SessionHolder(_session(row), Role(row["role"]), row["disabled_at"], row["has_quota"])
 
 
 async def list_live_sessions(tx: Tx, user_id: UserId) -> list[Session]:

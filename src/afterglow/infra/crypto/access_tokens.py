@@ -4,6 +4,7 @@ References:
     RFC 9068, "JWT Profile for OAuth 2.0 Access Tokens" (type `at+jwt`); RFC 9864 (algorithm name `Ed25519`).
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -22,6 +23,7 @@ ALGORITHM = "Ed25519"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 LEEWAY_S = 30  # clocks of two nodes may differ by this much
 MAX_TOKEN_CHARS = 4096  # ours have about 450; longer ones are not even parsed
+_REMEMBERED_TOKENS = 1024
 
 
 class BadAccessTokenError(UnauthenticatedError):
@@ -83,14 +85,27 @@ class AccessTokenVerifier:
     def __init__(self, public_key: Ed25519PublicKey, issuer: str) -> None:
         self._key = OKPKey.import_key(public_key)
         self._issuer = issuer
+        self._verified: OrderedDict[str, AccessClaims] = OrderedDict()
 
     def verify(self, token: str, now: datetime) -> AccessClaims:
         """Return the claims of a token that this issuer signed and that is valid now, within 30 s of leeway.
+
+        A signature that was verified is remembered: it holds as long as the token, which comes with every request.
 
         Raises:
             AccessTokenExpiredError: It was valid once.
             BadAccessTokenError: It is anything else: not a token, another algorithm, type, key or issuer.
         """
+        known = self._verified.get(token)
+        if known and known.issued_at <= now < known.expires_at:
+            return known
+        claims = self._verify(token, now)
+        self._verified[token] = claims
+        if len(self._verified) > _REMEMBERED_TOKENS:
+            self._verified.popitem(last=False)
+        return claims
+
+    def _verify(self, token: str, now: datetime) -> AccessClaims:
         if len(token) > MAX_TOKEN_CHARS:
             raise BadAccessTokenError
         try:

@@ -44,7 +44,6 @@ class FakeImaging:
             derivatives=await asyncio.to_thread(_write_all, request),
             placeholder=PLACEHOLDER,
             perceptual_hash=PERCEPTUAL_HASH,
-            metadata=self.metadata,
             damaged=None,
         )
 

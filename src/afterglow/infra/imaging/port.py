@@ -58,7 +58,6 @@ class DeriveResult:
         derivatives: One for each of `DERIVATIVE_NAMES`, in that order.
         placeholder: ThumbHash, about 25 bytes.
         perceptual_hash: 8 bytes, compared by Hamming distance.
-        metadata: What the file says about itself.
         damaged: What was wrong with a file that could be decoded only in part; None for a whole one.
     """
 
@@ -67,7 +66,6 @@ class DeriveResult:
     derivatives: tuple[Derivative, ...]
     placeholder: bytes
     perceptual_hash: bytes
-    metadata: Metadata
     damaged: str | None
 
 

@@ -128,7 +128,6 @@ def result_to_wire(result: DeriveResult) -> Message:
         ],
         "placeholder": result.placeholder.hex(),
         "perceptual_hash": result.perceptual_hash.hex(),
-        "metadata": metadata_to_wire(result.metadata),
         "damaged": result.damaged,
     }
 
@@ -142,16 +141,12 @@ def result_from_wire(message: Message, output_dir: Path) -> DeriveResult:
     listed = message.get("derivatives")
     if not isinstance(listed, list) or len(listed) != len(DERIVATIVE_NAMES):
         raise ProtocolError("not all derivatives")
-    metadata = message.get("metadata")
-    if not isinstance(metadata, dict):
-        raise ProtocolError("no metadata")
     return DeriveResult(
         width=_positive(message.get("width")),
         height=_positive(message.get("height")),
         derivatives=tuple(map(_derivative, DERIVATIVE_NAMES, listed, [output_dir] * len(listed))),
         placeholder=_bytes(message.get("placeholder"), 1, MAX_PLACEHOLDER_BYTES),
         perceptual_hash=_bytes(message.get("perceptual_hash"), PERCEPTUAL_HASH_BYTES, PERCEPTUAL_HASH_BYTES),
-        metadata=metadata_from_wire(metadata),
         damaged=_typed(message.get("damaged"), _TEXT),
     )
 
@@ -196,7 +191,7 @@ def _typed(value: Any, types: tuple[type, ...]) -> Any:
 def _plain(value: Any, depth: int) -> TagValue:
     """Return a value that PostgreSQL's jsonb takes: finite numbers, valid Unicode without NUL, not too deep."""
     match value:
-        case str() if "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value):
+        case str() if "\0" not in value and (value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)):
             return value
         case int() | None:
             return value

@@ -22,7 +22,8 @@ def provided(request: Request, kind: type[T]) -> T:
 def Provided(kind: type[T]) -> Any:  # noqa: N802 - used as a marker, like FastAPI's Depends
     """Return a dependency on the provided part of this type, for use in `Annotated`."""
 
-    def find(request: Request) -> T:
+    # FastAPI would send a plain function to a thread, which costs more than many a route does.
+    async def find(request: Request) -> T:
         return provided(request, kind)
 
     return Depends(find)

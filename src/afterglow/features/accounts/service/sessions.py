@@ -92,7 +92,7 @@ async def authenticate(database: Database, ports: AccountPorts, access_token: st
     if rules.needs_touch(holder.session, now):
         await database.run((user_id,), lambda tx: _touch(tx, ports, user_id, session_id))
     # The role may have changed since the token was signed: the row is right.
-    return Principal(user_id=user_id, role=holder.role, scopes=claims.scopes, session_id=session_id)
+    return Principal(user_id, holder.role, claims.scopes, session_id, has_quota=holder.has_quota)
 
 
 async def log_out(tx: Tx, principal: Principal) -> None:

@@ -43,9 +43,9 @@ async def upload(
     request: Request, response: Response, ports: Ports, principal: CurrentPrincipal, signer: Signer
 ) -> AcceptedOut:
     """Take one file as an ordinary form (`curl -F file=@a.jpg`); 200 instead of 201 when nothing new was kept."""
-    has_quota = await service.require_room_for_file(ports, principal, announced_bytes(request))
+    await service.require_room_for_file(ports, principal, announced_bytes(request))
     file, source = await _receive_form(request, ports, principal)
-    accepted = await service.accept_file(ports, principal, file, source, has_quota=has_quota)
+    accepted = await service.accept_file(ports, principal, file, source)
     if accepted.is_duplicate or accepted.is_tombstoned:
         response.status_code = HTTPStatus.OK
     return AcceptedOut.of(accepted, signature_of(accepted, file.size_bytes, signer, principal))

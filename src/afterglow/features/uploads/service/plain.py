@@ -29,10 +29,8 @@ class ReceivedFile:
     size_bytes: int
 
 
-async def require_room_for_file(ports: UploadPorts, principal: Principal, form_bytes: int | None) -> bool:
+async def require_room_for_file(ports: UploadPorts, principal: Principal, form_bytes: int | None) -> None:
     """Refuse a file that can't be taken before the first byte of its form is read.
-
-    Returns whether the owner has a quota: then `accept_file` looks again, now that the size is known.
 
     Args:
         ports: Of uploads.
@@ -48,8 +46,13 @@ async def require_room_for_file(ports: UploadPorts, principal: Principal, form_b
     require_action(principal, Action.CHANGE)
     least_bytes = max((form_bytes or 0) - _FORM_BYTES, 1)
     await require_room(ports, least_bytes)
-    async with ports.ingest.database.transaction(principal.owners, read_only=True) as tx:
-        return await require_quota(tx, principal.user_id, least_bytes)
+    await _require_quota(ports, principal, least_bytes)
+
+
+async def _require_quota(ports: UploadPorts, principal: Principal, size_bytes: int) -> None:
+    if principal.has_quota:
+        async with ports.ingest.database.transaction(principal.owners, read_only=True) as tx:
+            await require_quota(tx, principal.user_id, size_bytes)
 
 
 async def receive_file(ports: UploadPorts, principal: Principal, chunks: AsyncIterator[bytes]) -> ReceivedFile:
@@ -75,17 +78,8 @@ async def receive_file(ports: UploadPorts, principal: Principal, chunks: AsyncIt
         raise
 
 
-async def accept_file(
-    ports: UploadPorts, principal: Principal, file: ReceivedFile, source: Source, *, has_quota: bool
-) -> Accepted:
+async def accept_file(ports: UploadPorts, principal: Principal, file: ReceivedFile, source: Source) -> Accepted:
     """Make a plain file a photo.
-
-    Args:
-        ports: Of uploads.
-        principal: Who sent it.
-        file: In the spool.
-        source: Where it comes from.
-        has_quota: Whether the owner has one, as `require_room_for_file` said.
 
     Raises:
         EmptyFileError: No bytes.
@@ -98,13 +92,11 @@ async def accept_file(
     async def within_quota(tx: Tx, accepted: Accepted) -> None:
         # For those that pass the look below at the same time: the file counts already, and nobody else can add one
         # before this commits. Its bytes stay without a row until the sweep.
-        if has_quota and accepted.photo_id and not accepted.is_duplicate:
+        if principal.has_quota and accepted.photo_id and not accepted.is_duplicate:
             await require_quota(tx, principal.user_id, 0)
 
     try:
-        if has_quota:
-            async with ports.ingest.database.transaction(principal.owners, read_only=True) as tx:
-                await require_quota(tx, principal.user_id, file.size_bytes)
+        await _require_quota(ports, principal, file.size_bytes)
         arrival = Arrival(file.upload_id, principal.user_id, source, size_bytes=file.size_bytes)
         return await ingest.accept(ports.ingest, arrival, within_quota)
     except PartSizeError as error:

@@ -34,8 +34,8 @@ async def claim_session(ports: UploadPorts, tx: Tx, owner_id: UserId, size_bytes
         _require_within(limit, usage, size_bytes)
 
 
-async def require_quota(tx: Tx, owner_id: UserId, size_bytes: int) -> bool:
-    """Refuse a file that is larger than what the quota leaves at present; return whether there is a quota at all.
+async def require_quota(tx: Tx, owner_id: UserId, size_bytes: int) -> None:
+    """Refuse a file that is larger than what the quota leaves at present.
 
     Raises:
         QuotaExceededError: It is.
@@ -43,7 +43,6 @@ async def require_quota(tx: Tx, owner_id: UserId, size_bytes: int) -> bool:
     limit = await _find_limit(tx, owner_id)
     if limit is not None:
         _require_within(limit, await repository.get_usage(tx, owner_id), size_bytes)
-    return limit is not None
 
 
 async def _find_limit(tx: Tx, owner_id: UserId) -> int | None:

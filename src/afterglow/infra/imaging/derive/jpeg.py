@@ -14,10 +14,13 @@ from afterglow.infra.imaging.derive.geometry import Size, dct_divisor, working_s
 from afterglow.infra.imaging.derive.icc import is_srgb
 from afterglow.infra.imaging.derive.pixels import Decoded, Pixels, shrink
 from afterglow.infra.imaging.metadata.containers import Parts
-from afterglow.kernel.units import GIB
+from afterglow.kernel.units import GIB, MIB
 
 MAX_ENCODED_BYTES: Final = GIB // 2
 """Longest beginning of a file that is mapped: what follows a picture (a motion photo's film) is not needed."""
+
+_READ_BYTES: Final = 16 * MIB
+"""Shorter ones are read: faster than a page fault for every few pages, and no size to speak of."""
 
 _HUFFMAN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive: T.81, table B.1
 _PLAIN_COMPONENTS: Final = 3
@@ -50,8 +53,11 @@ class JpegDecoder:
             return None
         with path.open("rb") as file:
             length = min(os.fstat(file.fileno()).st_size, MAX_ENCODED_BYTES)
-            with mmap.mmap(file.fileno(), length, prot=mmap.PROT_READ) as encoded:
-                decoded = self._decode(encoded, original)
+            if length <= _READ_BYTES:
+                decoded = self._decode(file.read(length), original)
+            else:
+                with mmap.mmap(file.fileno(), length, prot=mmap.PROT_READ) as encoded:
+                    decoded = self._decode(encoded, original)
         if decoded is None:
             return None
         pixels = shrink(decoded.pixels, working_size(original))
@@ -59,7 +65,7 @@ class JpegDecoder:
             pixels = vips.convert_to_srgb(pixels, parts.profile)
         return decoded._replace(pixels=pixels)
 
-    def _decode(self, encoded: mmap.mmap, original: Size) -> Decoded | None:
+    def _decode(self, encoded: bytes | mmap.mmap, original: Size) -> Decoded | None:
         try:
             height, width, colourspace, _ = simplejpeg.decode_jpeg_header(encoded, strict=False)
         except (ValueError, KeyError):  # KeyError: a colour space or subsampling that it has no name for
@@ -77,7 +83,7 @@ class JpegDecoder:
             return None
         return Decoded(pixels, original, None if _HARMLESS in damaged else damaged)
 
-    def _pixels(self, encoded: mmap.mmap, original: Size, *, strict: bool) -> Pixels:
+    def _pixels(self, encoded: bytes | mmap.mmap, original: Size, *, strict: bool) -> Pixels:
         divisor = dct_divisor(original)
         height, width = math.ceil(original.height / divisor), math.ceil(original.width / divisor)
         fits = (height + _BLOCK_MARGIN_PX) * (width + _BLOCK_MARGIN_PX) * _PLAIN_COMPONENTS <= _REUSED_BYTES

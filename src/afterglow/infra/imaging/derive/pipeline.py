@@ -36,7 +36,7 @@ from afterglow.infra.imaging.errors import (
     UndecodableError,
     UnsupportedFormatError,
 )
-from afterglow.infra.imaging.metadata import Metadata, inspect
+from afterglow.infra.imaging.metadata import inspect_picture
 from afterglow.infra.imaging.metadata.containers import Parts
 from afterglow.infra.imaging.metadata.reader import FIRST_TRANSPOSED
 from afterglow.infra.imaging.port import Derivative, DeriveRequest, DeriveResult
@@ -61,7 +61,7 @@ class Deriver:
             MemoryError: The limit does not allow it.
         """
         try:
-            metadata, parts = _inspect(request)
+            orientation, parts = _inspect(request)
             decoded = self._decode(request, parts)
         except OSError as error:
             if error.errno == errno.ENOMEM:
@@ -69,7 +69,7 @@ class Deriver:
             raise SourceUnreadableError(f"the original cannot be read: {error.strerror}") from error
         if decoded.damaged and is_blank(decoded.pixels):
             raise UndecodableError(decoded.damaged)
-        return _make_all(request, metadata, decoded)
+        return _make_all(request, orientation, decoded)
 
     def _decode(self, request: DeriveRequest, parts: Parts) -> Decoded:
         declared = _declared_size(parts, request)
@@ -84,15 +84,15 @@ class Deriver:
             raise UndecodableError(vips.describe(error)) from error
 
 
-def _inspect(request: DeriveRequest) -> tuple[Metadata, Parts]:
-    """Return what the file says, after making sure that it is what the caller thinks."""
+def _inspect(request: DeriveRequest) -> tuple[int, Parts]:
+    """Return orientation and parts, after making sure that the file is what the caller thinks."""
     if request.mime not in DERIVABLE:
         raise UnsupportedFormatError(mime=request.mime)
     with request.source.open("rb") as file:
         media_type = sniff(file.read(SNIFF_BYTES))
     if media_type is None or media_type.mime != request.mime:
         raise UndecodableError(f"the file is not {request.mime}")
-    return inspect(request.source)
+    return inspect_picture(request.source)
 
 
 def _declared_size(parts: Parts, request: DeriveRequest) -> Size | None:
@@ -115,12 +115,12 @@ def _fits_in_memory(size: Size) -> bool:
     return True
 
 
-def _make_all(request: DeriveRequest, metadata: Metadata, decoded: Decoded) -> DeriveResult:
+def _make_all(request: DeriveRequest, orientation: int, decoded: Decoded) -> DeriveResult:
     """Make everything from the upright picture at working size, each step from the one before."""
     folder = request.output_dir
     outputs.prepare(folder)
-    base = upright(decoded.pixels, metadata.orientation)
-    shown = decoded.original if metadata.orientation < FIRST_TRANSPOSED else Size(*reversed(decoded.original))
+    base = upright(decoded.pixels, orientation)
+    shown = decoded.original if orientation < FIRST_TRANSPOSED else Size(*reversed(decoded.original))
     unscaled = request.mime in LOSSLESS and size_of(base) == shown and shown.long_px <= PREVIEW_PX
     preview = outputs.write_preview(
         folder,
@@ -136,7 +136,6 @@ def _make_all(request: DeriveRequest, metadata: Metadata, decoded: Decoded) -> D
         derivatives=(preview, outputs.write_thumbnail(folder, "400", ratio), *_write_squares(folder, half)),
         placeholder=thumbhash(placeholder),
         perceptual_hash=perceptual_hash(luminance(ratio, EDGE_PX)),
-        metadata=metadata,
         damaged=decoded.damaged,
     )
 

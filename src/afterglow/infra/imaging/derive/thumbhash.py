@@ -5,6 +5,7 @@ References:
     evanw.github.io/thumbhash; the opaque form only.
 """
 
+from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -58,6 +59,7 @@ def _encode(channel: NDArray[np.float64], terms_x: int, terms_y: int) -> _Channe
     return _Channel(float(spectrum[0, 0]), spread, normalised)
 
 
+@cache  # of at most MAX_EDGE_PX lengths and a few terms
 def _cosines(length: int, terms: int) -> NDArray[np.float64]:
     return np.cos(np.pi / length * np.outer(np.arange(terms), np.arange(length) + 0.5))
 

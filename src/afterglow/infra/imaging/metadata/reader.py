@@ -45,15 +45,21 @@ def read_metadata(path: Path) -> Metadata:
     Raises:
         OSError: The file cannot be opened or read.
     """
-    return inspect(path)[0]
+    found, parts = _read(path)
+    return interpret(parts, found)
 
 
-def inspect(path: Path) -> tuple[Metadata, Parts]:
-    """Return the metadata and the parts of the container it was read from.
+def inspect_picture(path: Path) -> tuple[int, Parts]:
+    """Return what it takes to show a picture, and no more: its orientation (1-8), and the parts of its container.
 
     Raises:
         OSError: The file cannot be opened or read.
     """
+    found, parts = _read(path)
+    return _orientation(found), parts
+
+
+def _read(path: Path) -> tuple[Directories, Parts]:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         window = FileWindow(descriptor)
@@ -67,7 +73,7 @@ def inspect(path: Path) -> tuple[Metadata, Parts]:
         os.close(descriptor)
     if media_type is sniff.TIFF:
         parts.width, parts.height = _pixels(found, _WIDTH), _pixels(found, _HEIGHT)
-    return interpret(parts, found), parts
+    return found, parts
 
 
 def interpret(parts: Parts, found: Directories) -> Metadata:
