@@ -133,6 +133,22 @@ async def test_evicted_derivatives_come_back(ana: Person, product: Product, phot
     assert (await get_photo(ana, photo_id))["status"] == "STORED"
 
 
+@pytest.mark.req("DER-3", "P-4")
+@pytest.mark.parametrize("name", ["256.jpg", "preview.jpg"])
+@pytest.mark.parametrize("kept_share", [0, 0.5])
+async def test_a_derivative_that_a_power_cut_tore_is_made_again(
+    ana: Person, product: Product, photo_id: str, name: str, kept_share: float
+) -> None:
+    url = f"/api/photos/{photo_id}/" + ("preview" if name == "preview.jpg" else "thumbnail?size=256")
+    before = (await ana.http.get(url)).content
+    (path,) = product.node.cache.root.rglob(name)
+    kept = before[: int(len(before) * kept_share)]
+    path.write_bytes(kept + bytes(len(before) - len(kept)) if kept else b"")
+    assert problem(await ana.http.get(url)) == (404, "derivative.not-ready")
+    assert await product.work() > 0
+    assert (await ana.http.get(url)).content == before
+
+
 @pytest.mark.req("DER-3", "LIFE-1")
 async def test_evicted_derivatives_that_can_not_be_made_again_say_so(
     ana: Person, product: Product, photo_id: str, as_owner: Any

@@ -35,7 +35,14 @@ from afterglow.features.steps.models import UNFINISHED, Run, StepState
 from afterglow.infra.db.database import Database, Tx
 from afterglow.infra.imaging.errors import UnsupportedFormatError
 from afterglow.infra.imaging.port import DeriveRequest, DeriveResult, Imaging
-from afterglow.infra.storage.cached_folders import CacheUsage, Removed, measure_folders, remove_folders, touch_folder
+from afterglow.infra.storage.cached_folders import (
+    CacheUsage,
+    Removed,
+    ends_with,
+    measure_folders,
+    remove_folders,
+    touch_folder,
+)
 from afterglow.infra.storage.errors import storage_errors
 from afterglow.infra.storage.port import ObjectStore, original_key
 from afterglow.infra.storage.room import disk_usage
@@ -50,6 +57,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MIMES: Final = {".jpg": "image/jpeg", ".png": "image/png"}
 """Media types of derivatives, by the suffix of their files."""
+
+_ENDS: Final = {".jpg": b"\xff\xd9", ".png": b"IEND\xaeB`\x82"}
+"""How a whole file ends. Derivatives are not flushed, so a power cut may leave one without its bytes under its name;
+such a one is none, and is made again."""
 
 
 class OriginalAwayError(UnavailableError):
@@ -237,7 +248,7 @@ def _derived(result: DeriveResult, version: int) -> Derived:
 
 def _existing(folder: Path, name: str) -> Path | None:
     """Return the derivative of this name, which is used now; a lossless one is a PNG."""
-    path = next((path for suffix in MIMES if (path := folder / f"{name}{suffix}").exists()), None)
+    path = next((path for suffix, end in _ENDS.items() if ends_with(path := folder / f"{name}{suffix}", end)), None)
     if path is not None:
         touch_folder(folder, utc_now())
     return path

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from afterglow.features.details import service
 from afterglow.features.details.models import PhotoDetails
@@ -15,7 +15,7 @@ from afterglow.features.photos.service import TrashRules
 from afterglow.infra.web.auth import CurrentPrincipal
 from afterglow.infra.web.idempotency import IdempotentRoute
 from afterglow.infra.web.provide import Provided
-from afterglow.infra.web.schemas import PageOut
+from afterglow.infra.web.schemas import PageOut, written
 from afterglow.infra.web.tx import ReadTx, WriteTx
 from afterglow.kernel.ids import PhotoId
 from afterglow.kernel.pages import DEFAULT_LIMIT, MAX_LIMIT
@@ -26,7 +26,7 @@ trash_router = APIRouter(prefix="/api/trash", tags=["trash"], route_class=Idempo
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 
 
-@router.get("")
+@router.get("", response_model=PageOut[PhotoOut])
 async def list_photos(
     tx: ReadTx,
     principal: CurrentPrincipal,
@@ -38,11 +38,11 @@ async def list_photos(
     kind: Annotated[str | None, Query(pattern="^(photo|video)$")] = None,
     taken_from: Annotated[datetime | None, Query(alias="from", description="wall clock, first moment")] = None,
     taken_to: Annotated[datetime | None, Query(alias="to", description="wall clock, first moment after")] = None,
-) -> PageOut[PhotoOut]:
+) -> Response:
     """List photos, newest first by wall clock; pages stay stable while photos arrive."""
     which = PhotoFilter(status, favorite, archived, kind, _wall_clock(taken_from), _wall_clock(taken_to))
     page = await service.list_details(tx, principal, which, cursor, limit)
-    return PageOut(items=[PhotoOut.of(details) for details in page.items], next_cursor=page.next_cursor)
+    return written(PageOut(items=[PhotoOut.of(details) for details in page.items], next_cursor=page.next_cursor))
 
 
 @router.get("/{photo_id}")
@@ -64,20 +64,22 @@ async def retry_step(photo_id: UUID, step: str, tx: WriteTx, principal: CurrentP
     return PhotoOut.of(await service.retry_step(tx, principal, PhotoId(photo_id), step))
 
 
-@trash_router.get("")
+@trash_router.get("", response_model=TrashOut)
 async def list_trash(
     tx: ReadTx,
     principal: CurrentPrincipal,
     rules: Annotated[TrashRules, Provided(TrashRules)],
     cursor: str | None = None,
     limit: Limit = DEFAULT_LIMIT,
-) -> TrashOut:
+) -> Response:
     """List the trash, newest deletion first; pages stay stable while photos come and go."""
     page = await service.list_trash(tx, principal, cursor, limit)
-    return TrashOut(
-        items=[PhotoOut.of(details) for details in page.items],
-        next_cursor=page.next_cursor,
-        retention_days=rules.retention.days,
+    return written(
+        TrashOut(
+            items=[PhotoOut.of(details) for details in page.items],
+            next_cursor=page.next_cursor,
+            retention_days=rules.retention.days,
+        )
     )
 
 

@@ -54,6 +54,16 @@ class _Folder:
     size_bytes: int
 
 
+def ends_with(path: Path, end: bytes) -> bool:
+    """Return whether there is a plain file that ends with these bytes; one that can't be read does not."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(end), os.SEEK_END)
+            return file.read() == end
+    except OSError:
+        return False
+
+
 def touch_folder(folder: Path, now: datetime) -> None:
     """Remember that a folder is used, unless that is remembered for today already, or can't be."""
     with contextlib.suppress(OSError):
