@@ -160,6 +160,8 @@ def test_a_connection_that_went_dead_is_let_go_when_its_client_comes_back(node: 
         head += [f"{name}: {value}" for name, value in {**chunk, "Tus-Resumable": "1.0.0"}.items()]
         head += [f"Authorization: Bearer {node.token}", "", ""]
         dead.sendall("\r\n".join(head).encode() + content[:1_000_000])
+        part = node.data_dir / "spool" / f"{location.rsplit('/', 1)[-1]}.part"
+        until(part.exists, "the dead connection to write")
 
         def offset() -> int:
             return int(client.head(location).headers["Upload-Offset"])

@@ -201,8 +201,12 @@ async def test_photos_that_come_and_go_at_once_do_not_lock_each_other_out(
             if rnd.random() < 0.7:
                 await add_one(tx, owner, number)
             else:
+                # Rows in order, so that two deletes do not lock each other out: that is not what is tested.
                 await tx.execute(
-                    "DELETE FROM photos WHERE id IN (SELECT id FROM photos WHERE owner_id = $1 ORDER BY id LIMIT 3)",
+                    """
+                    DELETE FROM photos WHERE id IN (
+                        SELECT id FROM photos WHERE owner_id = $1 ORDER BY id LIMIT 3 FOR UPDATE)
+                    """,
                     owner,
                 )
 

@@ -47,6 +47,7 @@ from afterglow.features.photos.repository.trash import (
 )
 from afterglow.features.photos.repository.writing import (
     insert_photo,
+    insert_primary_file,
     insert_source,
     update_facts,
     update_status,
@@ -69,6 +70,7 @@ __all__ = [
     "forget_original",
     "has_order",
     "insert_photo",
+    "insert_primary_file",
     "insert_purges",
     "insert_source",
     "insert_tombstones",

@@ -9,23 +9,22 @@ from afterglow.kernel.ids import PhotoId, UserId, new_id
 
 
 async def insert_photo(tx: Tx, photo: NewPhoto, source: Source) -> None:
-    """Create the photo's rows, in one statement: each costs a round trip of every upload. Its status is INGESTED."""
+    """Create the photo's row, its raw tags and its source; its status is INGESTED.
+
+    One statement: each costs every upload a round trip.
+    """
     facts = photo.facts
     await tx.execute(
         f"""
         WITH photo AS (
             INSERT INTO photos (
                 id, owner_id, status, kind, mime, filename, created_at, updated_at, {FACT_COLUMNS})
-            VALUES ($1, $2, 'INGESTED', $3, $4, $5, $6, $6, {placeholders(16, FACT_COUNT)})
-        ), file AS (
-            INSERT INTO photo_files
-                (id, photo_id, owner_id, role, checksum, size_bytes, mime, name, source, created_at)
-            VALUES ($7, $1, $2, 'primary', $8, $9, $4, $5, $10, $6)
+            VALUES ($1, $2, 'INGESTED', $3, $4, $5, $6, $6, {placeholders(14, FACT_COUNT)})
         ), metadata AS (
-            INSERT INTO photo_metadata (photo_id, owner_id, tags, notes) VALUES ($1, $2, $11::jsonb, $12)
+            INSERT INTO photo_metadata (photo_id, owner_id, tags, notes) VALUES ($1, $2, $7::jsonb, $8)
         )
         INSERT INTO photo_sources (id, photo_id, owner_id, kind, name, device_id, modified_at, created_at)
-        VALUES ($7, $1, $2, $10, $13, $14, $15, $6)
+        VALUES ($9, $1, $2, $10, $11, $12, $13, $6)
         """,
         photo.id,
         photo.owner_id,
@@ -33,16 +32,37 @@ async def insert_photo(tx: Tx, photo: NewPhoto, source: Source) -> None:
         photo.mime,
         photo.filename,
         tx.now,
-        new_id(),
-        photo.checksum,
-        photo.size_bytes,
-        source.kind,
         _json(facts),
         list(facts.notes),
+        new_id(),
+        source.kind,
         source.name,
         source.device_id,
         source.modified_at,
         *fact_values(facts),
+    )
+
+
+async def insert_primary_file(tx: Tx, photo: NewPhoto, source: str) -> None:
+    """Name the photo's original.
+
+    A statement of its own, after the photo's: the triggers of the two lock the day and then the owner's usage, and in
+    one statement nobody says which comes first.
+    """
+    await tx.execute(
+        """
+        INSERT INTO photo_files (id, photo_id, owner_id, role, checksum, size_bytes, mime, name, source, created_at)
+        VALUES ($1, $2, $3, 'primary', $4, $5, $6, $7, $8, $9)
+        """,
+        new_id(),
+        photo.id,
+        photo.owner_id,
+        photo.checksum,
+        photo.size_bytes,
+        photo.mime,
+        photo.filename,
+        source,
+        tx.now,
     )
 
 

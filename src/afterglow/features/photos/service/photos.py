@@ -22,6 +22,7 @@ async def create_photo(tx: Tx, photo: NewPhoto, source: Source) -> None:
     The caller has put the original into its store, holds the checksum's lock and has recorded it by `keep_original`.
     """
     await repository.insert_photo(tx, photo, source)
+    await repository.insert_primary_file(tx, photo, source.kind)
 
 
 async def keep_original(tx: Tx, checksum: Checksum, size_bytes: int, sha1: bytes, store: str, key: str) -> datetime:
