@@ -1,4 +1,8 @@
-"""SQL of the pipeline."""
+"""SQL of the pipeline.
+
+That the ids are named twice, joined and by ANY, keeps the planner to their index also where a table was never analysed,
+as in a new library: it would take it for empty, and read it whole.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +22,7 @@ async def lock_statuses(tx: Tx, photo_ids: Mapping[PhotoId, UserId]) -> dict[Pho
         SELECT p.id, p.status
         FROM unnest($1::uuid[], $2::uuid[]) AS n (photo_id, owner_id)
         JOIN photos p ON p.id = n.photo_id AND p.owner_id = n.owner_id
-        WHERE p.purging_at IS NULL
+        WHERE p.id = ANY ($1::uuid[]) AND p.purging_at IS NULL
         ORDER BY p.id
         FOR NO KEY UPDATE OF p
         """,
@@ -45,7 +49,7 @@ async def settle_photos(tx: Tx, settled: Sequence[Settled]) -> None:
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::int[], $6::bytea[], $7::bytea[], $8::text[],
                     $9::int[])
              AS n (photo_id, owner_id, status, width, height, placeholder, perceptual_hash, damaged, derive_version)
-        WHERE p.id = n.photo_id AND p.owner_id = n.owner_id
+        WHERE p.id = n.photo_id AND p.owner_id = n.owner_id AND p.id = ANY ($1::uuid[])
         """,
         [each.photo_id for each in settled],
         [each.owner_id for each in settled],

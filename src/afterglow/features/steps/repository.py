@@ -130,7 +130,7 @@ async def finish_runs(tx: Tx, ends: Sequence[GoodEnd]) -> dict[RunId, Due | None
             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[])
                  AS n (photo_id, owner_id, step, run_id, reason)
             JOIN steps s ON s.photo_id = n.photo_id AND s.owner_id = n.owner_id AND s.step = n.step
-            WHERE s.run_id = n.run_id AND s.state = 'running'
+            WHERE s.photo_id = ANY ($1::uuid[]) AND s.run_id = n.run_id AND s.state = 'running'
             ORDER BY s.photo_id, s.step
             FOR NO KEY UPDATE OF s
         )

@@ -4,22 +4,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from afterglow.features.photos.models import Known, Photo, PhotoFilter, PhotoStatus
-from afterglow.features.photos.repository.rows import PHOTO, photo_of
+from afterglow.features.photos.repository.rows import LOCATION, PHOTO, photo_of
 from afterglow.infra.db.database import Record, Tx
 from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.ids import PhotoId, UserId
+
+_KNOWN = f"""
+    SELECT f.checksum, f.photo_id, f.created_at AS received_at, p.deleted_at, l.verified_at AS stored_at
+    FROM photo_files f
+    CROSS JOIN LATERAL (
+        SELECT deleted_at FROM photos WHERE id = f.photo_id AND owner_id = f.owner_id AND purging_at IS NULL LIMIT 1
+    ) AS p
+    {LOCATION}
+"""
 
 
 async def find_known(tx: Tx, owner_id: UserId, checksums: Sequence[Checksum]) -> list[Known]:
     """Return the owner's photos that have these bytes, but for those that are being purged."""
     rows = await tx.fetch(
-        """
-        SELECT f.checksum, f.photo_id, f.created_at AS received_at, p.deleted_at, l.verified_at AS stored_at
-        FROM photo_files f
-        JOIN photos p ON p.id = f.photo_id AND p.owner_id = f.owner_id
-        LEFT JOIN original_locations l ON l.checksum = f.checksum AND l.store = 'home' AND l.state = 'present'
-        WHERE f.owner_id = $1 AND f.checksum = ANY ($2::bytea[]) AND p.purging_at IS NULL
-        """,
+        f"{_KNOWN} WHERE f.owner_id = $1 AND f.checksum = ANY ($2::bytea[])",
         owner_id,
         checksums,
     )
@@ -29,19 +32,13 @@ async def find_known(tx: Tx, owner_id: UserId, checksums: Sequence[Checksum]) ->
 async def find_standing(tx: Tx, owner_id: UserId, checksum: Checksum) -> tuple[Known | None, bool]:
     """Return as `find_known` and, of bytes without a photo, whether the owner has purged and not allowed them."""
     row = await tx.fetch_row(
-        """
+        f"""
         SELECT b.checksum, k.photo_id, k.received_at, k.deleted_at, k.stored_at,
                k.photo_id IS NULL AND EXISTS (
                    SELECT FROM tombstones t
                    WHERE t.owner_id = $1 AND t.checksum = $2 AND t.allowed_at IS NULL) AS is_tombstoned
         FROM (VALUES ($2::bytea)) AS b (checksum)
-        LEFT JOIN (
-            SELECT f.photo_id, f.created_at AS received_at, p.deleted_at, l.verified_at AS stored_at
-            FROM photo_files f
-            JOIN photos p ON p.id = f.photo_id AND p.owner_id = f.owner_id
-            LEFT JOIN original_locations l ON l.checksum = f.checksum AND l.store = 'home' AND l.state = 'present'
-            WHERE f.owner_id = $1 AND f.checksum = $2 AND p.purging_at IS NULL
-        ) AS k ON true
+        LEFT JOIN ({_KNOWN} WHERE f.owner_id = $1 AND f.checksum = $2) AS k ON true
         """,
         owner_id,
         checksum,
@@ -65,7 +62,7 @@ async def find_photos(tx: Tx, owners: Mapping[PhotoId, UserId]) -> list[Photo]:
         f"""
         {PHOTO}
         JOIN unnest($1::uuid[], $2::uuid[]) AS n (photo_id, owner_id) ON n.photo_id = p.id AND n.owner_id = p.owner_id
-        WHERE p.purging_at IS NULL
+        WHERE p.id = ANY ($1::uuid[]) AND p.purging_at IS NULL
         """,
         list(owners),
         list(owners.values()),

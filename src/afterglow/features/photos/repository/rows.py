@@ -5,8 +5,18 @@ from afterglow.infra.db.database import Record
 from afterglow.kernel.checksums import Checksum
 from afterglow.kernel.ids import PhotoId, UserId
 
+# When the original of the file `f` was verified at home. LATERAL with its LIMIT keeps the planner to one look-up for
+# each row: a table that was never analysed, as in a new library, it would take for empty, and read it whole instead.
+LOCATION = """
+    LEFT JOIN LATERAL (
+        SELECT verified_at FROM original_locations
+        WHERE checksum = f.checksum AND store = 'home' AND state = 'present'
+        LIMIT 1
+    ) AS l ON true
+"""
+
 # One photo with its primary file and the moment its original was verified at home.
-PHOTO = """
+PHOTO = f"""
     SELECT p.id, p.owner_id, p.status, p.kind, p.mime, p.filename, p.width, p.height, p.orientation, p.duration_ms,
            p.taken_local, p.taken_at, p.offset_minutes, p.taken_source, p.latitude, p.longitude, p.altitude_m,
            p.camera_make, p.camera_model, p.lens, p.iso, p.aperture, p.exposure_s, p.focal_length_mm,
@@ -14,8 +24,12 @@ PHOTO = """
            p.rating, p.description, p.tags, p.organization_status, p.organized_at, p.deleted_at, p.created_at,
            p.updated_at, f.checksum, f.size_bytes, l.verified_at AS stored_at
     FROM photos p
-    JOIN photo_files f ON f.photo_id = p.id AND f.owner_id = p.owner_id AND f.role = 'primary'
-    LEFT JOIN original_locations l ON l.checksum = f.checksum AND l.store = 'home' AND l.state = 'present'
+    CROSS JOIN LATERAL (
+        SELECT checksum, size_bytes FROM photo_files
+        WHERE photo_id = p.id AND owner_id = p.owner_id AND role = 'primary'
+        LIMIT 1
+    ) AS f
+    {LOCATION}
 """
 
 
