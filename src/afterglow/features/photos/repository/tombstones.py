@@ -31,25 +31,24 @@ async def admit(tx: Tx, owner_id: UserId, checksum: Checksum) -> bool:
     A tombstone that the owner has allowed again ends here, and so does the row of the photo that was purged, should
     the purge not have come to it yet: an owner's checksum is in one row.
     """
-    return not await tx.fetch_value(
+    tombstone = await tx.fetch_row(
+        "SELECT allowed_at FROM tombstones WHERE owner_id = $1 AND checksum = $2 FOR UPDATE", owner_id, checksum
+    )
+    if tombstone is None:
+        return True
+    if tombstone["allowed_at"] is None:
+        return False
+    await tx.execute("DELETE FROM tombstones WHERE owner_id = $1 AND checksum = $2", owner_id, checksum)
+    await tx.execute(
         """
-        WITH known AS (
-            SELECT allowed_at FROM tombstones WHERE owner_id = $1 AND checksum = $2 FOR UPDATE
-        ), allowed AS (
-            DELETE FROM tombstones t
-            USING known WHERE t.owner_id = $1 AND t.checksum = $2 AND known.allowed_at IS NOT NULL
-            RETURNING t.checksum
-        ), purged AS (
-            DELETE FROM photos p
-            USING photo_files f, allowed
-            WHERE f.owner_id = $1 AND f.checksum = allowed.checksum
-              AND p.id = f.photo_id AND p.owner_id = $1 AND p.purging_at IS NOT NULL
-        )
-        SELECT EXISTS (SELECT FROM known WHERE allowed_at IS NULL)
+        DELETE FROM photos
+        WHERE owner_id = $1 AND purging_at IS NOT NULL
+          AND id = (SELECT photo_id FROM photo_files WHERE owner_id = $1 AND checksum = $2)
         """,
         owner_id,
         checksum,
     )
+    return True
 
 
 async def count_refusal(tx: Tx, owner_id: UserId, checksum: Checksum) -> None:
